@@ -1,0 +1,59 @@
+# The front door: every target prepares what it needs and calls CMake. ./run does the same with nothing but sh.
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+PYTHON ?= python3
+CONFIGURE = cmake --preset
+
+.PHONY: all configure setup demo check check-full asan tsan coverage bench torture install fmt lint docs clean
+
+all: configure
+	@cmake --build build -j $(JOBS)
+
+# One configure a checkout: CMake itself notices changed build files and new tests.
+configure:
+	@test -f build/build.ninja || $(CONFIGURE) release
+
+setup:
+	@tools/setup
+
+demo: setup
+	@$(MAKE) --no-print-directory configure
+	@cmake --build build -j $(JOBS) --target plait-tool
+	@examples/demo
+
+check: setup
+	@tools/check
+
+check-full: setup
+	@tools/check --full
+
+asan tsan: setup
+	@$(CONFIGURE) $@ >/dev/null
+	@cmake --build build/$@ -j $(JOBS)
+	@cd build/$@ && ctest --output-on-failure -LE 'scripts|install|bench'
+
+coverage: setup
+	@tools/coverage
+
+bench: all
+	@bench/setup
+	@$(PYTHON) bench/run.py
+
+torture: all
+	@tests/torture/run
+
+install: all
+	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+
+fmt:
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+lint: configure
+	@tools/lint
+
+docs: all
+	@$(PYTHON) tools/docs.py --out build/docs
+
+clean:
+	@rm -rf build

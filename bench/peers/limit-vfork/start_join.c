@@ -1,0 +1,27 @@
+/* vfork, _exit, waitpid: the limit. The child borrows its parent's memory, so that nothing is copied; it may do nothing
+ * but exec or _exit, which is why no task can be started like this.
+ * SPDX-License-Identifier: MIT
+ */
+#include "bench.h"
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int start_join(void)
+{
+    int status = 0;
+    pid_t pid = vfork();
+
+    if (pid == 0)
+        _exit(0);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return -errno;
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bench_case cases[] = { { "process/start-join", start_join } };
+
+    return bench_main(argc, argv, cases, 1);
+}

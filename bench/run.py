@@ -1,0 +1,397 @@
+#!/usr/bin/env python3
+"""Run plait's benchmarks beside their peers; bench/scenarios.md says what is measured and by which rules.
+
+SPDX-License-Identifier: MIT
+
+    bench/run.py                     every scenario, as tables
+    bench/run.py 'map/*'             some of them (shell patterns)
+    bench/run.py --json              one JSON object a scenario and line
+    bench/run.py --quick             each program once: do they work? Its figures mean nothing
+    bench/run.py --docs FILE         also write the page with the tables
+
+Ends with 1 when a program of this repository fails. A peer that is not installed is left out with a note.
+"""
+
+import argparse
+import datetime
+import fnmatch
+import json
+import os
+import pathlib
+import platform
+import re
+import select
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PATH = "/usr/bin:/bin"
+TURN_SECONDS = 0.35  # a self-timed program's turn, after calibration
+TIME_LIMIT = 120
+FEWEST_TURNS = 5  # below that no claim is made
+SNIPPET = "gzip -c {} | wc -c"
+PREAMBLE = """# Performance
+
+Made by `bench/run.py --docs`; do not edit. [bench/scenarios.md](../bench/scenarios.md) says what each scenario does and by
+which rules it is measured. Medians, with the smallest and the largest of all turns; "plait is" says how many times a peer's
+rate plait reaches (below 1: plait is slower). Ratios of one run compare well, figures of two runs or machines badly.
+
+| | |
+|---|---|"""
+
+
+class Failure(Exception):
+    pass
+
+
+class Program:
+    """One program of a scenario: its words, and whether it stands on a package that may be missing."""
+
+    def __init__(self, name, command, is_optional=False):
+        self.name, self.command, self.is_optional = name, [str(word) for word in command], is_optional
+        self.count = 0
+        self.rates = []
+
+    def missing(self):
+        if not self.is_optional:
+            return None
+        if not installed(self.command[0]):
+            return "not installed (bench/setup installs the peers)"
+        is_other = self.name == "parallel" and not run_text(["parallel", "--version"]).startswith("GNU")
+        return "the installed parallel is not GNU parallel" if is_other else None
+
+
+class Scenario:
+    def __init__(self, name, unit, cpus, count, programs, **more):
+        self.name, self.unit, self.cpus, self.count, self.programs = name, unit, cpus, count, programs
+        self.is_whole = "inputs" in more  # a whole command, timed here; else the program times itself
+        self.inputs = more.get("inputs")
+        self.quick = more.get("quick", 4)
+        self.prints = more.get("prints")  # inputs -> the sorted words on stdout; "same" -> as the first program's
+        self.goals = more.get("goals", [])  # (peer, least ratio of our rate to its rate, words)
+        self.notes = []
+
+
+def installed(name):
+    return shutil.which(name, path=PATH)
+
+
+def numbers(count):
+    return ["%d" % i for i in range(1, count + 1)]
+
+
+def real_files(count):
+    """The first C headers by name, of a middle size, with names that no tool's quoting rules touch."""
+    found = []
+    for folder, folders, files in os.walk("/usr/include"):
+        folders.sort()
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            if name.endswith(".h") and re.fullmatch(r"[\w./+-]+", path) and not os.path.islink(path):
+                if 1024 <= os.path.getsize(path) <= 65536:
+                    found.append(path)
+        if len(found) >= count:
+            break
+    if not found:
+        raise Failure("no C headers below /usr/include to work on")
+    return found[:count]
+
+
+def scenarios(build):
+    tool, bench = build / "plait", build / "bench"
+
+    def whole(command, words, *limit_options):
+        """`command` is what plait and GNU parallel are given, `words` the same for those that know no snippets."""
+        limit = [bench / "limit-posix-spawn", *limit_options, installed(words[0]) or words[0]]
+        return [
+            Program("plait", [tool, "map", "-j2", command]),
+            Program("limit-posix-spawn", [*limit, *words[1:]]),
+            Program("xargs", ["xargs", "-d", "\\n", "-P2", "-n1", *words], True),
+            Program("parallel", ["parallel", "-j2", command], True),
+        ]
+
+    def own_clock(*names):
+        words = {"plait": [bench / "start-join"],
+                 "python": ["python3", ROOT / "bench/peers/python/start_join.py"]}
+        return [Program(n, words.get(n, [bench / n]), n in ("glib", "python")) for n in ("plait", *names)]
+
+    shell = ["sh", "-c", SNIPPET.replace("{}", '"$1"'), "sh"]
+    processes = ("limit-vfork", "fork", "posix-spawn", "glib", "python")
+    map_goals = [
+        ("limit-posix-spawn", 1 / 1.1, "at most 1.1 × the time of the posix_spawn loop"),
+        ("parallel", 5, "5 × as fast as GNU parallel"),
+    ]
+    return [
+        Scenario("map/true", "jobs/s", 2, 1000, whole("true", ["true"]),
+                 inputs=numbers, quick=20, prints=lambda _: [], goals=map_goals),
+        Scenario("map/true-output", "jobs/s", 2, 1000, whole("echo", ["echo"], "-g"),
+                 inputs=numbers, quick=20, prints=sorted),
+        Scenario("map/files", "jobs/s", 2, 500, whole(SNIPPET, shell, "-g"),
+                 inputs=real_files, quick=10, prints="same"),
+        Scenario("process/start-join", "starts/s", 1, 100, own_clock(*processes)),
+        Scenario("process/start-join-512MiB", "starts/s", 1, 5, own_clock(*processes), quick=1),
+        Scenario("thread/start-join", "starts/s", 1, 500, own_clock("limit-pthread", "glib", "python")),
+    ]
+
+
+class Runner:
+    """Runs one program at a time, pinned, with the environment and the folder that all share."""
+
+    def __init__(self, scratch):
+        self.scratch = pathlib.Path(scratch)
+        self.cpus = sorted(os.sched_getaffinity(0))
+        self.environment = {"PATH": PATH, "LC_ALL": "C", "SHELL": "/bin/sh", "PARALLEL_SHELL": "/bin/sh",
+                            "HOME": scratch, "TMPDIR": scratch, "USER": "bench", "TERM": "dumb"}
+
+    def pin(self, count):
+        os.sched_setaffinity(0, self.cpus[:count])  # inherited by what is started
+
+    def run(self, command, lines):
+        """Seconds of the whole command, and what it printed."""
+        listing, out, err = (self.scratch / name for name in ("in", "out", "err"))
+        listing.write_text("".join(line + "\n" for line in lines))
+        with open(listing) as stdin, open(out, "w+b") as stdout, open(err, "w+b") as stderr:
+            begin = time.monotonic()
+            process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr,
+                                       env=self.environment, cwd=self.scratch, start_new_session=True)
+            self.await_end(process)
+            seconds = time.monotonic() - begin
+            stdout.seek(0)
+            stderr.seek(0)
+            if process.returncode != 0:
+                said = stderr.read(400).decode(errors="replace").strip()
+                raise Failure("ended with %d: %s" % (process.returncode, said))
+            return seconds, stdout.read().decode(errors="replace")
+
+    @staticmethod
+    def await_end(process):
+        """Popen.wait with a time-out polls, and would round every figure up to its next look."""
+        handle = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(handle, select.POLLIN)
+            if not poll.poll(TIME_LIMIT * 1000):
+                raise Failure("still running after %d s" % TIME_LIMIT)
+        except BaseException:  # Ctrl-C too: it sits in a session of its own
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        finally:
+            os.close(handle)
+            process.wait()
+
+    def turn(self, scenario, program):
+        """One measurement: things a second."""
+        if not scenario.is_whole:
+            out = self.run([*program.command, scenario.name, str(program.count)], [])[1]
+            try:
+                return program.count / float(out)
+            except (ValueError, ZeroDivisionError):
+                raise Failure("printed %r instead of seconds" % out[:80]) from None
+        lines = scenario.inputs(program.count)
+        seconds, out = self.run(program.command, lines)
+        printed = sorted(out.split())
+        if scenario.prints == "same":
+            scenario.prints = lambda _, first=printed: first
+            if len(printed) != len(lines):
+                raise Failure("%d results for %d inputs" % (len(printed), len(lines)))
+        if printed != scenario.prints(lines):
+            raise Failure("printed the wrong thing")
+        return len(lines) / seconds
+
+    def warm_up(self, scenario, program, is_quick):
+        """Not counted; finds out how often a self-timed program's loop must run to be measured well."""
+        program.count = scenario.quick if is_quick else scenario.count
+        if is_quick:
+            return
+        rate = self.turn(scenario, program)
+        if not scenario.is_whole:
+            program.count = max(program.count, int(rate * TURN_SECONDS))
+
+
+def measure(runner, scenario, rounds, is_quick):
+    """Fill each program's rates; returns how many programs of this repository failed."""
+    failed = 0
+    alive = []
+    runner.pin(scenario.cpus)
+    for program in scenario.programs:
+        missing = program.missing()
+        if missing:
+            scenario.notes.append("%s: %s" % (program.name, missing))
+        else:
+            alive.append(program)
+    for number in range(-1, rounds):
+        for program in list(alive):
+            try:
+                if number < 0:
+                    runner.warm_up(scenario, program, is_quick)
+                else:
+                    program.rates.append(runner.turn(scenario, program))
+            except (Failure, OSError) as failure:
+                scenario.notes.append("%s: %s" % (program.name, failure))
+                failed += not program.is_optional
+                alive.remove(program)
+                program.rates = []
+    return failed
+
+
+def median_of(scenario, name):
+    rates = next((p.rates for p in scenario.programs if p.name == name), [])
+    return statistics.median(rates) if rates else None
+
+
+def rows(scenario):
+    """Header and rows of one scenario's table, as text."""
+    ours = median_of(scenario, "plait")
+    yield ["program", "median", "min", "max", "turns", "plait is"]
+    for program in scenario.programs:
+        if program.rates:
+            median = statistics.median(program.rates)
+            ratio = "%.3g ×" % (ours / median) if ours and program.name != "plait" else ""
+            figures = ["%.*f" % (median < 100, rate) for rate in (median, min(program.rates), max(program.rates))]
+            yield [program.name, *figures, str(len(program.rates)), ratio]
+
+
+def verdicts(scenario):
+    for peer, least, words in scenario.goals:
+        ours, theirs = median_of(scenario, "plait"), median_of(scenario, peer)
+        if ours and theirs and len(scenario.programs[0].rates) >= FEWEST_TURNS:
+            state = "met" if ours / theirs >= least else "not met"
+            yield "Goal: %s: %s (%.2f × its rate)." % (words, state, ours / theirs)
+
+
+def title(scenario):
+    cpus = "one CPU" if scenario.cpus == 1 else "two CPUs"
+    return "%s: %s, higher is better; %s" % (scenario.name, scenario.unit, cpus)
+
+
+def print_table(scenario):
+    print(title(scenario))
+    for name, *figures in rows(scenario):
+        print("  %-18s" % name + "".join("%11s" % figure for figure in figures))
+    for line in [*verdicts(scenario), *scenario.notes]:
+        print("  " + line)
+    print(flush=True)
+
+
+def print_json(scenario):
+    results = {
+        p.name: {"median": round(statistics.median(p.rates), 3), "min": round(min(p.rates), 3),
+                 "max": round(max(p.rates), 3), "n": len(p.rates)}
+        for p in scenario.programs if p.rates
+    }
+    print(json.dumps({"scenario": scenario.name, "metric": "throughput", "unit": scenario.unit,
+                      "better": "higher", "results": results}), flush=True)
+    for note in scenario.notes:
+        print("%s: %s" % (scenario.name, note), file=sys.stderr)
+
+
+def run_text(command):
+    """The first line that a command prints; '' when it can't be run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30,
+                              env={"PATH": PATH, "LC_ALL": "C"})
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return (done.stdout.splitlines() or [""])[0].strip()
+
+
+def file_text(path, pattern, default="?"):
+    try:
+        found = re.search(pattern, pathlib.Path(path).read_text())
+    except OSError:
+        found = None
+    return found.group(1).strip() if found else default
+
+
+def machine(build):
+    """What a figure depends on, without anything that names the machine."""
+    cache = build / "CMakeCache.txt"
+    kernel = re.match(r"[\d.]*\d", platform.release())
+    facts = {
+        "CPUs": "%d usable, %s" % (len(os.sched_getaffinity(0)),
+                                   file_text("/proc/cpuinfo", r"model name\s*:(.*)", platform.machine())),
+        "memory": "%.0f GiB" % (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": "Linux %s, %s %s" % (kernel.group() if kernel else "?", *platform.libc_ver()),
+        "load at the start": "%.2f" % os.getloadavg()[0],
+        "build": file_text(cache, r"CMAKE_BUILD_TYPE:\w+=(.*)"),
+    }
+    if file_text(cache, r"PLAIT_SANITIZE:\w+=(.*)", ""):
+        facts["build"] += ", with sanitizers: compare nothing"
+    peers = [run_text([name, "--version"]) for name in ("xargs", "parallel", "python3")]
+    peers.append("GLib " + run_text(["pkg-config", "--modversion", "glib-2.0"]))
+    facts["peers"] = ", ".join(text for text in peers if re.search(r"\d", text))
+    return facts
+
+
+def page(done, facts):
+    """docs/performance.md."""
+    yield PREAMBLE
+    yield "| date | %s |" % datetime.date.today().isoformat()
+    for name, fact in facts.items():
+        yield "| %s | %s |" % (name, fact)
+    for scenario in done:
+        yield from ("", "## " + scenario.name, "", "In %s." % title(scenario).split(": ", 1)[1], "")
+        header, *table = rows(scenario)
+        yield "| %s |" % " | ".join(header)
+        yield "|---" + "|---:" * (len(header) - 1) + "|"
+        for row in table:
+            yield "| %s |" % " | ".join(row)
+        for line in [*verdicts(scenario), *("Left out: %s." % note for note in scenario.notes)]:
+            yield from ("", line)
+
+
+def build_programs(build):
+    if not (build / "CMakeCache.txt").exists():
+        subprocess.run(["cmake", "-S", ROOT, "-B", build, "-DCMAKE_BUILD_TYPE=Release"],
+                       check=True, stdout=sys.stderr)
+    subprocess.run(["cmake", "--build", build, "--target", "plait-tool", "bench-programs"],
+                   check=True, stdout=sys.stderr)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="Run plait's benchmarks beside their peers.")
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="scenarios, such as 'map/*'")
+    parser.add_argument("--json", action="store_true", help="one JSON object a scenario and line")
+    parser.add_argument("--quick", action="store_true", help="each program once; the figures mean nothing")
+    parser.add_argument("--rounds", type=int, default=FEWEST_TURNS, help="turns of each program")
+    parser.add_argument("--docs", type=pathlib.Path, metavar="FILE", help="write the page with the tables")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="build folder")
+    parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
+    arguments = parser.parse_args()
+    if arguments.docs and (arguments.quick or arguments.rounds < FEWEST_TURNS):
+        parser.error("--docs needs at least five rounds: no figure without its spread")
+    arguments.rounds = 1 if arguments.quick else max(arguments.rounds, 1)
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    build = arguments.build.resolve()
+    if arguments.quick:
+        print("quick: each program runs once; the figures mean nothing\n", file=sys.stderr)
+    chosen = [s for s in scenarios(build)
+              if not arguments.patterns or any(fnmatch.fnmatch(s.name, p) for p in arguments.patterns)]
+    if not chosen:
+        sys.exit("bench/run.py: no scenario matches; bench/scenarios.md lists them")
+    if not arguments.no_build:
+        build_programs(build)
+    facts = machine(build)
+    print(*("%s: %s\n" % fact for fact in facts.items()), sep="", file=sys.stderr, flush=True)
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="plait-bench-") as scratch:
+        runner = Runner(scratch)
+        for scenario in chosen:
+            failed += measure(runner, scenario, arguments.rounds, arguments.quick)
+            (print_json if arguments.json else print_table)(scenario)
+    if arguments.docs and not failed:
+        arguments.docs.write_text("\n".join(page(chosen, facts)) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

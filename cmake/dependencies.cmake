@@ -1,0 +1,16 @@
+# Optional libraries. Each is chosen by AUTO (use it when it is there), ON (fail without it) or OFF, and each is one file
+# with a stand-in beside it.
+
+set(PLAIT_HAS_JANSSON OFF)
+if(NOT PLAIT_JANSSON STREQUAL OFF)
+    find_package(PkgConfig)
+    if(PkgConfig_FOUND)
+        pkg_check_modules(JANSSON IMPORTED_TARGET jansson>=2.13)
+    endif()
+    if(JANSSON_FOUND)
+        set(PLAIT_HAS_JANSSON ON)
+    elseif(PLAIT_JANSSON STREQUAL ON)
+        message(FATAL_ERROR "jansson is not installed (Debian: apt install libjansson-dev); -DPLAIT_JANSSON=OFF goes without")
+    endif()
+endif()
+message(STATUS "JSON by jansson: ${PLAIT_HAS_JANSSON}")

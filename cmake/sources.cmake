@@ -1,0 +1,113 @@
+# Every source file but the tests, one block a layer, in the order of src/LAYERS. A *_test.c beside a source is found by
+# pattern (tests.cmake), so that no test can be forgotten; sources are listed, so that no scratch file is ever built.
+
+set(PLAIT_LIBRARY_SOURCES
+    # base: knows no OS, no task
+    src/base/assert.c
+    src/base/buf.c
+    src/base/error.c
+    src/base/heap.c
+    src/base/log.c
+    src/base/opts.c
+    src/base/time.c
+    # os: the only raw system calls
+    src/os/cgroup.c
+    src/os/clock.c
+    src/os/cpu.c
+    src/os/fd.c
+    src/os/futex.c
+    src/os/pidfd.c
+    src/os/probe.c
+    src/os/process.c
+    src/os/readfile.c
+    src/os/signal.c
+    src/os/spawn.c
+    src/os/thread.c
+    src/os/tree.c
+    # wait: the one place that knows how a task sleeps
+    src/wait/mutex.c
+    src/wait/table.c
+    src/wait/time.c
+    src/wait/wait.c
+    # task: tasks, their kinds, the keeper
+    src/task/keeper.c
+    src/task/keeper_main.c
+    src/task/process.c
+    src/task/task.c
+    src/task/thread.c
+    src/task/version.c
+)
+
+# The tool without its main.c, so that its tests can link the rest.
+set(PLAIT_TOOL_SOURCES
+    # cmd: what the verbs share, and the small verbs
+    src/cmd/completion.c
+    src/cmd/completion_bash.c
+    src/cmd/completion_fish.c
+    src/cmd/completion_zsh.c
+    src/cmd/facts.c
+    src/cmd/help.c
+    src/cmd/help_verb.c
+    src/cmd/info.c
+    src/cmd/man.c
+    src/cmd/options.c
+    src/cmd/out.c
+    src/cmd/suggest.c
+    src/cmd/units.c
+    src/cmd/verbs.c
+    # cmd/map: the verb map
+    src/cmd/map/bar.c
+    src/cmd/map/codes.c
+    src/cmd/map/command.c
+    src/cmd/map/engine.c
+    src/cmd/map/finish.c
+    src/cmd/map/halt.c
+    src/cmd/map/input.c
+    src/cmd/map/input_batch.c
+    src/cmd/map/input_columns.c
+    src/cmd/map/input_cross.c
+    src/cmd/map/input_delimiter.c
+    src/cmd/map/input_stream.c
+    src/cmd/map/joblog.c
+    src/cmd/map/joblog_read.c
+    src/cmd/map/map.c
+    src/cmd/map/options_map.c
+    src/cmd/map/options_page.c
+    src/cmd/map/options_set.c
+    src/cmd/map/options_table.c
+    src/cmd/map/outcome.c
+    src/cmd/map/print.c
+    src/cmd/map/printable.c
+    src/cmd/map/quote.c
+    src/cmd/map/report.c
+    src/cmd/map/results.c
+    src/cmd/map/seqmap.c
+    src/cmd/map/spool.c
+    src/cmd/map/start.c
+    src/cmd/map/summary.c
+    src/cmd/map/template.c
+    src/cmd/map/template_fill.c
+    src/cmd/map/template_heredoc.c
+    src/cmd/map/template_part.c
+    src/cmd/map/template_scan.c
+    src/cmd/map/template_snippet.c
+    src/cmd/map/throttle.c
+    src/cmd/map/values.c
+    src/cmd/map/writer.c
+)
+
+# The optional dependency: two files for each use, and these two lines.
+set(stand_in $<IF:$<BOOL:${PLAIT_HAS_JANSSON}>,,_none>)
+list(APPEND PLAIT_TOOL_SOURCES src/cmd/info_json${stand_in}.c src/cmd/map/json${stand_in}.c)
+
+# A source that was forgotten here is said, and in the checks an error.
+file(GLOB_RECURSE found RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS src/*.c)
+list(FILTER found EXCLUDE REGEX "(_test|_fuzz|json|json_none|cmd/main)\\.c$")
+list(REMOVE_ITEM found ${PLAIT_LIBRARY_SOURCES} ${PLAIT_TOOL_SOURCES})
+set(severity WARNING)
+if(PLAIT_WERROR)
+    set(severity SEND_ERROR)
+endif()
+foreach(file ${found})
+    message(${severity} "${file} is not listed in cmake/sources.cmake, so it is not built")
+endforeach()

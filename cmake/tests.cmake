@@ -1,0 +1,96 @@
+# The tests. `ctest -L unit` runs the tests beside the sources; the other labels are the folders of tests/.
+# A test that exits with 77 is a skip; tools/check counts it and fails when tests/skips.txt does not list it.
+
+set(slow 1)
+if(PLAIT_SANITIZE)
+    set(slow 5) # the harness multiplies its time limits by it
+endif()
+
+add_library(plait-harness OBJECT tests/harness/test.c)
+target_include_directories(plait-harness PUBLIC tests/harness include src)
+target_link_libraries(plait-harness PRIVATE plait-flags)
+
+# Registers one ctest entry, and with FALLBACKS a second one in which every probe of os/ is switched off: a 5.10 kernel's
+# profile.
+function(plait_register name label)
+    cmake_parse_arguments(arg "FALLBACKS" "TIMEOUT" "COMMAND" ${ARGN})
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 60)
+    endif()
+    math(EXPR limit "${arg_TIMEOUT} * ${slow}")
+    set(environment "PLAIT=$<TARGET_FILE:plait-tool>;PLAIT_SLOW=${slow};PLAIT_SOURCE=${CMAKE_CURRENT_SOURCE_DIR}"
+        "PLAIT_BUILD=${CMAKE_CURRENT_BINARY_DIR};CC=${CMAKE_C_COMPILER};PYTHONDONTWRITEBYTECODE=1")
+    set(common SKIP_RETURN_CODE 77 TIMEOUT ${limit})
+    add_test(NAME ${name} COMMAND ${arg_COMMAND})
+    set_tests_properties(${name} PROPERTIES LABELS "${label}" ENVIRONMENT "${environment}" ${common})
+    if(arg_FALLBACKS)
+        add_test(NAME ${name}-fallbacks COMMAND ${arg_COMMAND})
+        set_tests_properties(${name}-fallbacks PROPERTIES
+            LABELS "${label};fallbacks" ENVIRONMENT "${environment};PLAIT_DISABLE=all" ${common})
+    endif()
+endfunction()
+
+# One program a test file. Named after its place: src/cmd/map/quote_test.c is cmd-map-quote.
+function(plait_test_program file label)
+    cmake_path(RELATIVE_PATH file BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} OUTPUT_VARIABLE name)
+    string(REGEX REPLACE "^(src|tests)/|_test\\.c$" "" name ${name})
+    string(REPLACE "/" "-" name ${name})
+    add_executable(${name}-test ${file})
+    target_link_libraries(${name}-test PRIVATE plait-harness plait-flags)
+    if(name MATCHES "^cmd-")
+        target_link_libraries(${name}-test PRIVATE plait-tool-objects)
+    endif()
+    target_link_libraries(${name}-test PRIVATE plait-static)
+    set_target_properties(${name}-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
+    set(fallbacks "")
+    if(name MATCHES "^(os|wait|task|contract)-") # what stands on a probe
+        set(fallbacks FALLBACKS)
+    endif()
+    plait_register(${name} ${label} COMMAND ${name}-test ${fallbacks})
+endfunction()
+
+file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS src/*_test.c)
+foreach(file ${unit_tests})
+    plait_test_program(${file} unit)
+endforeach()
+foreach(label contract fault)
+    file(GLOB files CONFIGURE_DEPENDS tests/${label}/*_test.c)
+    foreach(file ${files})
+        plait_test_program(${file} ${label})
+    endforeach()
+endforeach()
+
+# Tests in Python (standard library only): they find the tool in $PLAIT, the tree in $PLAIT_SOURCE.
+if(Python3_FOUND)
+    foreach(label tool scripts install fault)
+        file(GLOB files CONFIGURE_DEPENDS tests/${label}/*_test.py tests/${label}/test_*.py)
+        foreach(file ${files})
+            cmake_path(GET file STEM name)
+            string(REGEX REPLACE "^test_|_test$" "" name ${name})
+            plait_register(${label}-${name} ${label} TIMEOUT 120 COMMAND ${Python3_EXECUTABLE} ${file})
+        endforeach()
+    endforeach()
+endif()
+
+# Parsers of foreign bytes, fuzzed for seconds on top of their corpus; what is found new stays in the build directory.
+if(PLAIT_FUZZ)
+    add_custom_target(fuzzers)
+    set(PLAIT_FUZZ_SECONDS 2 CACHE STRING "How long each fuzzer runs in a test")
+    math(EXPR fuzz_limit "${PLAIT_FUZZ_SECONDS} + 30")
+    file(GLOB_RECURSE fuzzers CONFIGURE_DEPENDS src/*_fuzz.c)
+    foreach(file ${fuzzers})
+        cmake_path(GET file STEM target)
+        string(REGEX REPLACE "_fuzz$" "" name ${target})
+        set(found ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
+        file(MAKE_DIRECTORY ${found})
+        set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/tests/corpus/${name})
+        if(NOT IS_DIRECTORY ${corpus})
+            set(corpus "")
+        endif()
+        add_executable(${target} ${file})
+        target_link_libraries(${target} PRIVATE plait-tool-objects plait-static plait-flags)
+        target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(fuzzers ${target})
+        plait_register(fuzz-${name} fuzz TIMEOUT ${fuzz_limit} COMMAND ${target} -max_total_time=${PLAIT_FUZZ_SECONDS} -timeout=5 ${found} ${corpus})
+    endforeach()
+endif()

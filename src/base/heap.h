@@ -1,0 +1,31 @@
+/* A binary min-heap of intrusive nodes, ordered by a 64-bit key.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PLAIT__BASE_HEAP_H
+#define PLAIT__BASE_HEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct plait__heap_node {
+    int64_t key;  /* smallest first */
+    size_t index; /* place in the heap plus one; 0: in none */
+};
+
+struct plait__heap {
+    struct plait__heap_node **nodes;
+    size_t len;
+    size_t cap;
+};
+
+void plait__heap_fini(struct plait__heap *heap);
+/* Make room for n nodes in all: pushing up to so many cannot fail then. 0 or -ENOMEM. */
+int plait__heap_reserve(struct plait__heap *heap, size_t n);
+/* 0 or -ENOMEM. The node must be in no heap. */
+int plait__heap_push(struct plait__heap *heap, struct plait__heap_node *node);
+/* The node with the smallest key, left in the heap; NULL of an empty one. */
+struct plait__heap_node *plait__heap_first(const struct plait__heap *heap);
+/* A node that is in no heap is left alone. */
+void plait__heap_remove(struct plait__heap *heap, struct plait__heap_node *node);
+
+#endif

@@ -1,0 +1,414 @@
+/* The engine's loop: one wait for signals, the keeper, the input and the output of jobs.
+ * SPDX-License-Identifier: MIT
+ */
+#include "cmd/map/engine.h"
+#include "cmd/exit.h"
+#include "os/clock.h"
+#include "os/signal.h"
+#include "task/keeper.h"
+#include "wait/wait.h"
+
+#include <plait/error.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    KILL_AFTER_S = 10,
+    GONE_KILL_AFTER_MS = 500, /* the reader of our output went away: nobody waits for a farewell */
+    TIMES_NEEDED = 3,         /* as with GNU parallel */
+};
+
+#define SECOND_NS INT64_C(1000000000)
+
+int64_t map_kill_after(const struct map_options *options)
+{
+    return options->has_kill_after ? options->kill_after_ns : KILL_AFTER_S * SECOND_NS;
+}
+
+/* ---- ending ---- */
+
+void map_engine_stop(struct map_engine *engine, int64_t kill_after_ns)
+{
+    engine->phase = MAP_STOPPING;
+    plait__keeper_stop_all(
+        kill_after_ns); /* no keeper: nothing runs; a dead one: the loop hears of it */
+}
+
+void map_engine_fail(struct map_engine *engine, int exit_code, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    if (engine->fatal == 0) { /* what follows from the first failure is noise */
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        map_report_say(engine->report, "%s", text);
+        engine->fatal = exit_code;
+    }
+    if (engine->phase != MAP_STOPPING)
+        map_engine_stop(engine, map_kill_after(engine->options));
+}
+
+void map_engine_output_failed(struct map_engine *engine, int error)
+{
+    if (error == -EINTR) /* a second Ctrl-C while we wrote: the stop is under way */
+        return;
+    if (error != -EPIPE) {
+        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot write the output: %s",
+                        plait_strerror(error));
+        return;
+    }
+    if (!engine->reader_gone) {
+        engine->reader_gone = true;
+        map_engine_stop(engine, GONE_KILL_AFTER_MS * (SECOND_NS / 1000));
+    }
+}
+
+/* ---- signals ---- */
+
+static void pause_all(struct map_engine *engine)
+{
+    map_report_wipe(engine->report);
+    plait__keeper_pause();
+    plait__os_stop_self();
+    plait__keeper_resume();
+}
+
+/* The first one asks, the second one kills. */
+static void take_stop_signal(struct map_engine *engine, int number)
+{
+    if (engine->stop_signals++ > 0) {
+        map_engine_stop(engine, 0);
+        return;
+    }
+    engine->signal = number;
+    if (engine->counts.running > 0)
+        map_report_say(engine->report, "ending %u running job%s (once more: kill)",
+                       engine->counts.running, engine->counts.running == 1 ? "" : "s");
+    map_engine_stop(engine, map_kill_after(engine->options));
+}
+
+/* All signals that came. -EINTR: give up what is being written. */
+static int take_signals(void *arg)
+{
+    struct map_engine *engine = arg;
+    int number;
+
+    while ((number = plait__os_signal_read(engine->signals)) > 0) {
+        if (number == SIGTSTP)
+            pause_all(engine);
+        else if (number == SIGCONT)
+            plait__keeper_resume(); /* we were stopped by SIGSTOP: the jobs were not, and this is
+                                       nothing */
+        else
+            take_stop_signal(engine, number);
+    }
+    return engine->stop_signals > 1 ? -EINTR : 0;
+}
+
+/* ---- what the keeper and the jobs say ---- */
+
+static struct map_job *find_job(struct map_engine *engine, uint64_t id)
+{
+    for (unsigned i = 0; i < engine->n_slots; i++)
+        if (engine->slots[i] != NULL && engine->slots[i]->id == id)
+            return engine->slots[i];
+    return NULL;
+}
+
+/* The keeper died, and with it what it ran. */
+static void lose_jobs(struct map_engine *engine)
+{
+    if (engine->counts.running > 0)
+        map_report_say(engine->report, "the keeper died; %u running job%s killed with it",
+                       engine->counts.running, engine->counts.running == 1 ? " was" : "s were");
+    for (unsigned i = 0; i < engine->n_slots; i++)
+        if (engine->slots[i] != NULL)
+            map_engine_end_job(engine, engine->slots[i], NULL);
+}
+
+/* False: everything below the keeper has ended. */
+static bool hear_keeper(struct map_engine *engine)
+{
+    struct plait__command_end end;
+
+    for (;;) {
+        int rc = plait__keeper_next(&end, PLAIT_NOWAIT);
+        if (rc == 0)
+            return false;
+        if (rc == PLAIT_EKEEPER) {
+            lose_jobs(engine);
+            return engine->phase != MAP_STOPPING;
+        }
+        if (rc != 1)
+            return true;
+        struct map_job *job = find_job(engine, end.id);
+        if (job != NULL)
+            map_engine_end_job(engine, job, &end);
+    }
+}
+
+static void hear_stream(struct map_engine *engine, struct map_job *job, bool is_err)
+{
+    struct map_stream *stream = is_err ? &job->err : &job->out;
+    int rc = map_stream_read(&engine->spool, stream);
+    bool is_its_turn = !engine->options->keep_order || job->order == engine->next_print;
+
+    if (rc == 0) {
+        close(stream->fd);
+        stream->fd = -1;
+    } else if (rc < 0 && rc != -EAGAIN) {
+        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot keep the output of a job: %s",
+                        plait_strerror(rc));
+    } else if (rc == 1 && engine->options->output == MAP_OUTPUT_LINES && is_its_turn &&
+               job->attempt >= engine->options->retries) {
+        rc = map_engine_print_lines(engine, job, is_err);
+        if (rc < 0)
+            map_engine_output_failed(engine, rc);
+    }
+}
+
+/* Reads and forgets; false at the end. */
+static bool hear_leftover(int fd)
+{
+    char bytes[1024];
+    ssize_t n = read(fd, bytes, sizeof bytes);
+
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* ---- --timeout N% ---- */
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *left = a, *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+/* Ends what runs for more than the percentage of the median; when to look again. */
+static int64_t end_slow_jobs(struct map_engine *engine, int64_t now_ns)
+{
+    int64_t sorted[128], limit, next = INT64_MAX;
+    size_t n = engine->n_times < 128 ? engine->n_times : 128;
+
+    if (engine->options->timeout_percent == 0 || engine->n_times < TIMES_NEEDED)
+        return INT64_MAX;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = engine->times[(engine->n_times - 1 - i) % 1024];
+    qsort(sorted, n, sizeof *sorted, compare_times);
+    limit = (int64_t)((double)sorted[n / 2] * (double)engine->options->timeout_percent / 100);
+    for (unsigned i = 0; i < engine->n_slots; i++) {
+        struct map_job *job = engine->slots[i];
+        if (job == NULL || job->too_slow)
+            continue;
+        if (now_ns - job->started_ns >= limit) {
+            job->too_slow = true;
+            plait__keeper_stop(job->id, map_kill_after(engine->options));
+        } else if (job->started_ns + limit < next) {
+            next = job->started_ns + limit;
+        }
+    }
+    return next;
+}
+
+/* ---- the wait ---- */
+
+enum {
+    FD_SIGNALS,
+    FD_KEEPER,
+    FD_INPUT,
+    FD_STREAMS
+};
+
+/* signals, keeper, input, two for each slot, leftovers. */
+static int set_fds(struct map_engine *engine)
+{
+    size_t n = FD_STREAMS + (size_t)engine->n_slots * 2 + engine->n_leftovers;
+    struct plait__fd *fds = engine->fds;
+
+    if (n > engine->cap_fds) {
+        fds = reallocarray(engine->fds, n * 2, sizeof *fds);
+        if (fds == NULL)
+            return -ENOMEM;
+        engine->fds = fds;
+        engine->cap_fds = n * 2;
+    }
+    fds[FD_SIGNALS] = (struct plait__fd){ .fd = engine->signals, .wanted = PLAIT__FD_READ };
+    fds[FD_KEEPER] = (struct plait__fd){ .fd = plait__keeper_fd(), .wanted = PLAIT__FD_READ };
+    fds[FD_INPUT] = (struct plait__fd){ .fd = -1, .wanted = PLAIT__FD_READ };
+    if (engine->input_waits && engine->phase == MAP_STARTING &&
+        engine->counts.running < engine->limit)
+        fds[FD_INPUT].fd = map_input_fd(engine->input);
+    for (unsigned i = 0; i < engine->n_slots; i++) {
+        const struct map_job *job = engine->slots[i];
+        fds[FD_STREAMS + 2 * i] =
+            (struct plait__fd){ .fd = job != NULL ? job->out.fd : -1, .wanted = PLAIT__FD_READ };
+        fds[FD_STREAMS + 2 * i + 1] =
+            (struct plait__fd){ .fd = job != NULL ? job->err.fd : -1, .wanted = PLAIT__FD_READ };
+    }
+    for (size_t i = 0; i < engine->n_leftovers; i++)
+        fds[FD_STREAMS + 2 * engine->n_slots + i] =
+            (struct plait__fd){ .fd = engine->leftovers[i], .wanted = PLAIT__FD_READ };
+    return (int)n;
+}
+
+/* Streams before the keeper: what a job wrote is read before its end is heard. */
+static bool take_ready(struct map_engine *engine, unsigned n_slots, size_t n_leftovers)
+{
+    const struct plait__fd *fds = engine->fds;
+    const struct plait__fd *leftovers = fds + FD_STREAMS + (size_t)n_slots * 2;
+    size_t kept = 0;
+
+    if (fds[FD_SIGNALS].ready != 0)
+        take_signals(engine);
+    for (unsigned i = 0; i < n_slots * 2; i++) {
+        struct map_job *job = engine->slots[i / 2];
+        if (fds[FD_STREAMS + i].ready != 0 && job != NULL)
+            hear_stream(engine, job, i % 2 == 1);
+    }
+    for (size_t i = 0; i < n_leftovers; i++) {
+        if (leftovers[i].ready != 0 && !hear_leftover(engine->leftovers[i]))
+            close(engine->leftovers[i]);
+        else
+            engine->leftovers[kept++] = engine->leftovers[i];
+    }
+    engine->n_leftovers = kept;
+    return fds[FD_KEEPER].ready == 0 || hear_keeper(engine);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One turn. False: the end. */
+static bool turn(struct map_engine *engine)
+{
+    int64_t now = plait__os_now_ns();
+    int64_t until = map_engine_start_jobs(engine, now);
+    unsigned n_slots = engine->n_slots;
+    size_t n_leftovers = engine->n_leftovers;
+    int n, rc;
+
+    if (engine->input != NULL)
+        engine->counts.total = map_input_total(engine->input);
+    if (engine->counts.running == 0 &&
+        (engine->phase != MAP_STARTING || !map_engine_has_more(engine)) &&
+        (engine->phase != MAP_STOPPING || !plait__keeper_is_there()))
+        return false;
+    until = earlier(until, end_slow_jobs(engine, now));
+    until = earlier(until, map_report_tick(engine->report, &engine->counts, now));
+    n = set_fds(engine);
+    if (n < 0) {
+        map_engine_fail(engine, CMD_EXIT_ERROR, "out of memory");
+        plait__keeper_stop_all(0);
+        return false;
+    }
+    rc = plait__wait_fds(engine->fds, (size_t)n, (plait_deadline){ until });
+    return rc <= 0 || take_ready(engine, n_slots, n_leftovers);
+}
+
+static void set_up(struct map_engine *engine)
+{
+    uint64_t wanted = plait__signal_bit(SIGINT) | plait__signal_bit(SIGTERM) |
+                      plait__signal_bit(SIGHUP) | plait__signal_bit(SIGTSTP) |
+                      plait__signal_bit(SIGCONT);
+
+    /* what was ignored when we were started (nohup) stays ignored */
+    engine->signals = plait__os_signal_fd(wanted & ~plait__os_signals_ignored());
+    plait__os_ignore(SIGPIPE);
+    map_spool_init(&engine->spool);
+    map_writer_init(&engine->out, STDOUT_FILENO);
+    map_writer_init(&engine->err, STDERR_FILENO);
+    engine->out.interrupt = engine->err.interrupt = engine->signals;
+    engine->out.ask = engine->err.ask = take_signals;
+    engine->out.ask_arg = engine->err.ask_arg = engine;
+    engine->next_seq = 1;
+    engine->counts.slots = engine->full_limit;
+    engine->counts.total = -1;
+    engine->limit = engine->full_limit;
+    map_throttle_init(&engine->throttle, engine->options);
+}
+
+static void tear_down(struct map_engine *engine)
+{
+    struct plait__heap_node *node;
+
+    map_engine_print_waiting(engine, true);
+    map_spool_fini(&engine->spool); /* what is freed below need not be given back piece by piece */
+    while ((node = plait__heap_first(&engine->retries)) != NULL) {
+        plait__heap_remove(&engine->retries, node);
+        map_job_free(engine, plait__list_entry(node, struct map_job, node));
+    }
+    for (unsigned i = 0; i < engine->n_slots; i++)
+        map_job_free(engine, engine->slots[i]);
+    for (size_t i = 0; i < engine->n_leftovers; i++)
+        close(engine->leftovers[i]);
+    plait__heap_fini(&engine->retries);
+    plait__heap_fini(&engine->unprinted);
+    free(engine->slots);
+    free(engine->leftovers);
+    free(engine->times);
+    free(engine->fds);
+    if (engine->signals >= 0)
+        close(engine->signals);
+}
+
+/* --exit=count: GNU parallel's codes. */
+static int gnu_exit_code(const struct map_engine *engine)
+{
+    const struct map_options *options = engine->options;
+    bool is_fail = engine->is_halted && options->halt_what == MAP_HALT_FAIL;
+
+    if (engine->fatal != 0)
+        return 255;
+    if (is_fail && !options->halt_is_percent && options->halt_number == 1)
+        return engine->failing_status;
+    if (engine->is_halted && options->halt_what == MAP_HALT_SUCCESS)
+        return 0;
+    return engine->counts.failed > 100 ? 101 : (int)engine->counts.failed;
+}
+
+static int exit_code(const struct map_engine *engine)
+{
+    const struct map_options *options = engine->options;
+    bool failed = engine->counts.failed > 0;
+
+    if (engine->signal != 0)
+        return CMD_EXIT_SIGNAL + engine->signal;
+    if (options->exit_count && !engine->reader_gone)
+        return gnu_exit_code(engine);
+    if (engine->fatal != 0)
+        return engine->fatal;
+    if (engine->reader_gone)
+        return CMD_EXIT_SIGNAL + SIGPIPE;
+    if (engine->is_halted && options->halt_what == MAP_HALT_FAIL)
+        return CMD_EXIT_HALTED;
+    if (engine->is_halted && options->halt_what == MAP_HALT_SUCCESS)
+        return CMD_EXIT_OK;
+    return failed ? CMD_EXIT_FAILED : CMD_EXIT_OK;
+}
+
+int map_engine_run(struct map_engine *engine)
+{
+    set_up(engine);
+    if (engine->signals < 0)
+        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot watch signals: %s",
+                        plait_strerror(engine->signals));
+    while (turn(engine))
+        ;
+    tear_down(engine);
+    if (engine->ended_jobs > 0)
+        map_report_say(engine->report, "%llu running job%s ended and left out of the job log",
+                       (unsigned long long)engine->ended_jobs,
+                       engine->ended_jobs == 1 ? " was" : "s were");
+    map_report_finish(engine->report, &engine->counts, plait__os_now_ns());
+    return exit_code(engine);
+}

@@ -1,0 +1,131 @@
+/* The engine of `plait map`: takes inputs, keeps -j jobs running, sees to their ends.
+ * SPDX-License-Identifier: MIT
+ *
+ * A job's way: input -> (skipped, --resume) -> start -> running -> over -> (retry: waits in
+ * `retries`, starts again) ->
+ * (-k: waits in `unprinted` for its turn) -> printed and logged. A job is logged after its output
+ * was printed, so that a killed run repeats a job rather than lose what it said.
+ *
+ * One thread; one wait, in engine.c. start.c is the way in, finish.c the way out, print.c what is
+ * written.
+ */
+#ifndef PLAIT__CMD_MAP_ENGINE_H
+#define PLAIT__CMD_MAP_ENGINE_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "cmd/map/input.h"
+#include "cmd/map/joblog.h"
+#include "cmd/map/options.h"
+#include "cmd/map/report.h"
+#include "cmd/map/result.h"
+#include "cmd/map/spool.h"
+#include "cmd/map/template.h"
+#include "cmd/map/throttle.h"
+#include "cmd/map/writer.h"
+#include "os/fd.h"
+
+struct map_job {
+    struct plait__heap_node node; /* in `retries` (by time) or `unprinted` (by order) */
+    uint64_t id;                  /* the keeper's, new for each attempt */
+    uint64_t seq;
+    uint64_t order; /* its turn with -k: skipped jobs have none */
+    unsigned slot;
+    unsigned attempt;
+    struct map_values values;
+    struct map_command command;
+    struct map_stream out, err;
+    struct map_result result;
+    int64_t started_ns;
+    bool too_slow; /* --timeout N% has ended it */
+};
+
+enum map_phase {
+    MAP_STARTING, /* jobs are started */
+    MAP_DRAINING, /* no more starts; what runs goes on */
+    MAP_STOPPING, /* what runs is being ended */
+};
+
+struct map_engine {
+    const struct map_options *options;
+    struct map_input *input;       /* NULL with --retry-failed */
+    struct map_template *template; /* NULL with --retry-failed */
+    struct map_joblog *joblog;     /* NULL: none */
+    int log_json;                  /* -1: none */
+    const char *shell;
+    struct map_report *report;
+    struct map_counts counts;
+    struct map_throttle throttle;
+    struct map_spool spool;
+    struct map_writer out, err;
+
+    struct map_job **slots; /* the running jobs, by slot - 1 */
+    unsigned n_slots;       /* allocated */
+    unsigned limit;         /* at most so many at once; shrinks when the system refuses more */
+    unsigned full_limit;
+    struct plait__heap retries;   /* jobs that wait for their next attempt */
+    struct plait__heap unprinted; /* -k: ended jobs that wait for their turn */
+    uint64_t next_id, next_seq, next_order, next_print;
+    int *leftovers; /* pipes still held by what jobs left in the background */
+    size_t n_leftovers, max_leftovers;
+    int64_t *times; /* run times of successful jobs, for --timeout N%: the last ones */
+    size_t n_times;
+
+    struct plait__fd *fds; /* of the wait */
+    size_t cap_fds;
+    int null;    /* /dev/null */
+    int signals; /* a signalfd */
+    bool input_ended;
+    bool input_waits;  /* the input has nothing now */
+    bool said_changed; /* that the input is not the one of the job log */
+    bool is_skipping;  /* more to skip: come again at once */
+    unsigned refusals; /* starts in a row that the system refused while nothing ran */
+
+    enum map_phase phase;
+    unsigned stop_signals; /* how many signals asked to end */
+    int signal;            /* the first of them */
+    uint64_t ended_jobs;   /* jobs that the stop ended: not logged */
+    bool is_halted;        /* --halt was reached */
+    int failing_status;    /* how the last failed job ended, as an exit status */
+    int fatal;             /* exit code of a failure of plait's own; 0: none */
+    bool reader_gone;      /* standard output was closed by its reader */
+};
+
+/* Runs all. The exit code. */
+int map_engine_run(struct map_engine *engine);
+
+/* start.c */
+/* Starts what can be started now. When to come again (monotonic ns). */
+int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns);
+bool map_engine_has_more(const struct map_engine *engine);
+void map_job_free(struct map_engine *engine, struct map_job *job);
+
+/* finish.c */
+struct plait__command_end;
+void map_engine_end_job(struct map_engine *engine, struct map_job *job,
+                        const struct plait__command_end *end);
+/* Puts a job among those that wait for another attempt. */
+void map_engine_put_back(struct map_engine *engine, struct map_job *job, int64_t ready_ns);
+/* The job is over for good: print, log, count. */
+void map_engine_finish_job(struct map_engine *engine, struct map_job *job);
+/* Prints and logs what waits for its turn; with `all`, also behind gaps. */
+void map_engine_print_waiting(struct map_engine *engine, bool all);
+
+/* print.c */
+/* Prints the output of an ended job as the options say. 0 or -errno. */
+int map_engine_print_job(struct map_engine *engine, struct map_job *job);
+/* --line-buffer: the whole lines that have come. */
+int map_engine_print_lines(struct map_engine *engine, struct map_job *job, bool is_err);
+int map_engine_save_results(struct map_engine *engine, struct map_job *job);
+
+/* engine.c */
+/* A failure of plait's own: says it, ends the run with that exit code. */
+void map_engine_fail(struct map_engine *engine, int exit_code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What writing to standard output returned, if it failed. */
+void map_engine_output_failed(struct map_engine *engine, int error);
+/* End what runs: SIGTERM, later SIGKILL. */
+void map_engine_stop(struct map_engine *engine, int64_t kill_after_ns);
+int64_t map_kill_after(const struct map_options *options);
+
+#endif

@@ -1,0 +1,307 @@
+/* The engine's way in: from the input to a running job.
+ * SPDX-License-Identifier: MIT
+ */
+#include "cmd/exit.h"
+#include "cmd/map/engine.h"
+#include "os/clock.h"
+#include "os/fd.h"
+#include "task/keeper.h"
+
+#include <plait/error.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    RETRIES_WAITING = 10000, /* more than so many wait for another attempt: no new inputs */
+    UNPRINTED_WAITING =
+        1024, /* with -k: as many ended jobs, and 16 for each slot, may wait for their turn */
+    SKIPS_AT_ONCE = 10000, /* --resume: then signals are looked at */
+};
+
+void map_job_free(struct map_engine *engine, struct map_job *job)
+{
+    if (job == NULL)
+        return;
+    map_stream_fini(&engine->spool, &job->out);
+    map_stream_fini(&engine->spool, &job->err);
+    map_values_fini(&job->values);
+    map_command_fini(&job->command);
+    free(job);
+}
+
+bool map_engine_has_more(const struct map_engine *engine)
+{
+    return !engine->input_ended || engine->retries.len > 0;
+}
+
+/* The lowest free slot; 0: all are taken. */
+static unsigned find_slot(struct map_engine *engine)
+{
+    for (unsigned i = 0; i < engine->n_slots; i++)
+        if (engine->slots[i] == NULL)
+            return i + 1;
+    if (engine->n_slots >= engine->full_limit)
+        return 0;
+    unsigned n = engine->n_slots * 2 + 4;
+    n = n < engine->full_limit ? n : engine->full_limit;
+    struct map_job **slots = reallocarray(engine->slots, n, sizeof *slots);
+    if (slots == NULL)
+        return 0; /* the jobs that run bring slots back */
+    memset(slots + engine->n_slots, 0, (n - engine->n_slots) * sizeof *slots);
+    engine->slots = slots;
+    engine->n_slots = n;
+    return find_slot(engine);
+}
+
+/* --retry-failed: the log is the input. */
+static int next_failed(struct map_engine *engine, struct map_job *job, struct plait__buf *error)
+{
+    const char *line;
+    int rc = map_joblog_next_failed(engine->joblog, &job->seq, &line);
+
+    if (rc == 1)
+        rc = map_command_from_line(&job->command, engine->shell, line) < 0 ? -ENOMEM : 1;
+    if (rc < 0)
+        plait__buf_printf(error, "cannot read the job log: %s", plait_strerror(rc));
+    return rc;
+}
+
+static int next_values(struct map_engine *engine, struct map_job *job, struct plait__buf *error)
+{
+    struct map_place place = { .seq = engine->next_seq, .slot = job->slot };
+    int rc = map_input_next(engine->input, &job->values, error);
+
+    if (rc != 1)
+        return rc;
+    job->seq = engine->next_seq++;
+    rc = map_template_fill(engine->template, &job->values, &place, &job->command, error);
+    if (rc == -ENOMEM)
+        plait__buf_add_str(error, "out of memory");
+    return rc < 0 ? rc : 1;
+}
+
+/* Must it run? Says once that the input is not the one of the log. */
+static bool is_wanted(struct map_engine *engine, const struct map_job *job)
+{
+    bool changed = false, wanted;
+
+    if (engine->joblog == NULL || engine->options->resume == MAP_RESUME_NONE ||
+        engine->options->resume == MAP_RETRY_FAILED)
+        return true;
+    wanted = map_joblog_wants(engine->joblog, job->seq, job->command.line, &changed);
+    if (changed && !engine->said_changed) {
+        engine->said_changed = true;
+        map_report_say(engine->report,
+                       "job %" PRIu64 " was another command in the job log: the input has changed",
+                       job->seq);
+    }
+    return wanted;
+}
+
+/* A job from the input. 1: *ret · 0: none now, or none any more. */
+static int next_new_job(struct map_engine *engine, unsigned slot, struct map_job **ret)
+{
+    struct plait__buf error = { 0 };
+    int rc = 0, skips = 0;
+
+    while (!engine->input_ended && engine->phase == MAP_STARTING && skips < SKIPS_AT_ONCE) {
+        struct map_job *job = calloc(1, sizeof *job);
+        if (job == NULL) {
+            map_engine_fail(engine, CMD_EXIT_ERROR, "out of memory");
+            break;
+        }
+        job->out.fd = job->err.fd = -1;
+        job->slot = slot;
+        rc = engine->input != NULL ? next_values(engine, job, &error)
+                                   : next_failed(engine, job, &error);
+        engine->input_ended = rc == 0;
+        engine->input_waits = rc == -EAGAIN;
+        if (rc < 0 && rc != -EAGAIN)
+            map_engine_fail(engine, rc == -EINVAL ? CMD_EXIT_USAGE : CMD_EXIT_ERROR, "%.*s",
+                            (int)error.len, error.data != NULL ? error.data : "out of memory");
+        if (rc == 1 && is_wanted(engine, job)) {
+            job->order = engine->next_order++;
+            *ret = job;
+            break;
+        }
+        map_job_free(engine, job);
+        if (rc != 1)
+            break;
+        engine->counts.skipped++;
+        skips++;
+        rc = 0;
+    }
+    engine->is_skipping = skips == SKIPS_AT_ONCE;
+    plait__buf_fini(&error);
+    return rc == 1;
+}
+
+/* A job whose time to be tried again has come, else a new one. */
+static int next_job(struct map_engine *engine, unsigned slot, int64_t now_ns, struct map_job **ret)
+{
+    struct plait__heap_node *first = plait__heap_first(&engine->retries);
+
+    if (first != NULL && first->key <= now_ns) {
+        struct map_job *job = plait__list_entry(first, struct map_job, node);
+        plait__heap_remove(&engine->retries, first);
+        job->slot = slot;
+        *ret = job;
+        return 1;
+    }
+    if (engine->retries.len >= RETRIES_WAITING ||
+        engine->unprinted.len >= UNPRINTED_WAITING + (size_t)engine->full_limit * 16)
+        return 0;
+    return next_new_job(engine, slot, ret);
+}
+
+/* The two pipes of a job; the write ends in ret_fds. */
+static int open_streams(struct map_job *job, int ret_fds[2])
+{
+    int out[2], err[2];
+    int rc = plait__os_pipe(out);
+
+    if (rc < 0)
+        return rc;
+    rc = plait__os_pipe(err);
+    if (rc == 0) {
+        plait__os_set_nonblocking(out[0]);
+        plait__os_set_nonblocking(err[0]);
+        job->out.fd = out[0];
+        job->err.fd = err[0];
+        ret_fds[0] = out[1];
+        ret_fds[1] = err[1];
+        return 0;
+    }
+    close(out[0]);
+    close(out[1]);
+    return rc;
+}
+
+static int hand_to_keeper(struct map_engine *engine, struct map_job *job, int out, int err)
+{
+    const struct map_options *options = engine->options;
+    char seq[40], slot[40];
+    const char *env[] = { seq, slot };
+    struct plait__command command = { .id = engine->next_id++,
+                                      .file = job->command.argv[0],
+                                      .argv = job->command.argv,
+                                      .n_argv = job->command.argc,
+                                      .env = env,
+                                      .n_env = 2,
+                                      .fds = { engine->null, out, err },
+                                      .cwd = options->wd,
+                                      .nice = options->nice,
+                                      .timeout_ns = options->timeout_ns,
+                                      .kill_after_ns = map_kill_after(options) };
+
+    if (job->command.argc == 0)
+        return -EINVAL; /* {} alone, and nothing to put there */
+    snprintf(seq, sizeof seq, "PLAIT_SEQ=%" PRIu64, job->seq);
+    snprintf(slot, sizeof slot, "PLAIT_SLOT=%u", job->slot);
+    job->id = command.id;
+    return plait__keeper_run(&command, PLAIT_FOREVER);
+}
+
+/* 0, or why the job could not even be handed over. */
+static int start_job(struct map_engine *engine, struct map_job *job)
+{
+    int fds[2] = { STDOUT_FILENO, STDERR_FILENO };
+    bool is_raw = engine->options->output == MAP_OUTPUT_RAW;
+    int rc = is_raw ? 0 : open_streams(job, fds);
+
+    if (rc < 0)
+        return rc;
+    if (engine->options->trace) {
+        map_report_wipe(engine->report);
+        map_writer_write(&engine->err, job->command.line, strlen(job->command.line));
+        map_writer_write(&engine->err, "\n", 1);
+    }
+    rc = hand_to_keeper(engine, job, fds[0], fds[1]);
+    if (!is_raw) {
+        close(fds[0]);
+        close(fds[1]);
+    }
+    if (rc < 0) {
+        map_stream_fini(&engine->spool, &job->out);
+        map_stream_fini(&engine->spool, &job->err);
+    }
+    return rc;
+}
+
+/* --dry-run: the command instead of its run. */
+static void show_job(struct map_engine *engine, struct map_job *job)
+{
+    int rc = map_writer_write(&engine->out, job->command.line, strlen(job->command.line));
+
+    if (rc == 0)
+        rc = map_writer_write(&engine->out, "\n", 1);
+    if (rc < 0)
+        map_engine_output_failed(engine, rc);
+    engine->counts.started++;
+    engine->counts.succeeded++;
+    map_job_free(engine, job);
+}
+
+/* The hand-over failed. A full table or a dead keeper is a matter of time; the rest is the end. */
+static void refuse_job(struct map_engine *engine, struct map_job *job, int error, int64_t now_ns)
+{
+    bool is_passing = error == PLAIT_EKEEPER || error == -EMFILE || error == -ENFILE ||
+                      error == -ENOMEM || error == -EAGAIN;
+
+    if (error != PLAIT_EKEEPER && engine->counts.running == 0)
+        is_passing = false;
+    if (!is_passing) {
+        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot start a job: %s", plait_strerror(error));
+        map_job_free(engine, job);
+        return;
+    }
+    if (error != PLAIT_EKEEPER)
+        engine->limit = engine->counts.running;
+    map_engine_put_back(engine, job, now_ns);
+}
+
+int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns)
+{
+    struct plait__heap_node *first;
+
+    while (engine->phase == MAP_STARTING && engine->counts.running < engine->limit) {
+        struct map_job *job = NULL;
+        int64_t when = map_throttle_when(&engine->throttle, now_ns);
+        unsigned slot = find_slot(engine);
+        int rc;
+        if (slot == 0 || !map_engine_has_more(engine))
+            break;
+        if (when > now_ns)
+            return when;
+        if (next_job(engine, slot, now_ns, &job) != 1) {
+            if (engine->is_skipping)
+                return now_ns;
+            break;
+        }
+        if (engine->options->dry_run) {
+            show_job(engine, job);
+            continue;
+        }
+        rc = start_job(engine, job);
+        if (rc < 0) {
+            refuse_job(engine, job, rc, now_ns);
+            break; /* let the loop see what is wrong */
+        }
+        if (job->attempt++ == 0)
+            engine->counts.started++;
+        job->started_ns = now_ns;
+        engine->slots[slot - 1] = job;
+        engine->counts.running++;
+        map_throttle_started(&engine->throttle, now_ns);
+        now_ns = plait__os_now_ns();
+    }
+    first = plait__heap_first(&engine->retries);
+    return first != NULL && engine->phase == MAP_STARTING && engine->counts.running < engine->limit
+               ? first->key
+               : INT64_MAX;
+}

@@ -1,0 +1,77 @@
+/* Futexes, by the raw calls: no libc wraps them.
+ * SPDX-License-Identifier: MIT
+ */
+#include "os/futex.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_futex_waitv
+#    define SYS_futex_waitv 449
+#endif
+
+enum {
+    WORD_32_BITS = 2
+}; /* FUTEX2_SIZE_U32, which older headers call FUTEX_32 */
+
+/* The kernel's struct futex_waitv, which Linux 5.10 headers lack. */
+struct waitv {
+    uint64_t expected;
+    uint64_t address;
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+/* NULL: for ever. */
+static const struct timespec *to_timespec(int64_t until_ns, struct timespec *storage)
+{
+    if (until_ns == INT64_MAX)
+        return NULL;
+    if (until_ns < 0)
+        until_ns = 0;
+    storage->tv_sec = until_ns / 1000000000;
+    storage->tv_nsec = until_ns % 1000000000;
+    return storage;
+}
+
+static int explain(long rc)
+{
+    if (rc >= 0 || errno == EINTR)
+        return 0;
+    return -errno;
+}
+
+int plait__os_futex_wait(const uint32_t *word, uint32_t expected, int64_t until_ns)
+{
+    struct timespec storage;
+
+    return explain(syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected,
+                           to_timespec(until_ns, &storage), NULL, FUTEX_BITSET_MATCH_ANY));
+}
+
+int plait__os_futex_wait2(const uint32_t *word, uint32_t expected, const uint32_t *word2,
+                          uint32_t expected2, int64_t until_ns)
+{
+    struct timespec storage;
+    struct waitv waiters[2] = {
+        { .expected = expected, .address = (uintptr_t)word, .flags = WORD_32_BITS },
+        { .expected = expected2, .address = (uintptr_t)word2, .flags = WORD_32_BITS },
+    };
+
+    return explain(
+        syscall(SYS_futex_waitv, waiters, 2, 0, to_timespec(until_ns, &storage), CLOCK_MONOTONIC));
+}
+
+int plait__os_futex_wake(const uint32_t *word, unsigned n)
+{
+    int saved = errno; /* also called from where errno must stay */
+    long rc = syscall(SYS_futex, word, FUTEX_WAKE, n > INT_MAX ? INT_MAX : (int)n, NULL, NULL, 0);
+
+    errno = saved;
+    return rc < 0 ? 0 : (int)rc; /* EFAULT alone: the word is gone, and so are its sleepers */
+}

@@ -1,0 +1,105 @@
+/* Probing the kernel.
+ * SPDX-License-Identifier: MIT
+ */
+#include "os/probe.h"
+#include "os/pidfd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_futex_waitv
+#    define SYS_futex_waitv 449
+#endif
+#ifndef SYS_close_range
+#    define SYS_close_range 436
+#endif
+
+static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
+    [PLAIT__PROBE_FUTEX_WAITV] = { "futex_waitv", "5.16",
+                                   "a thread that waits for a word is cancelled at once; without: within 20 ms" },
+    [PLAIT__PROBE_CLOSE_RANGE] = { "close_range", "5.9",
+                                   "the keeper closes the host's files by one call; without: by a list from /proc" },
+    [PLAIT__PROBE_PIDFD_INFO] = { "pidfd_info", "6.15",
+                                  "the end of a process that the host reaped is still known; without: said as unknown" },
+};
+
+/* Per probe: 0 not asked yet, else one of these. Threads may ask at the same time: both find the
+ * same. */
+enum {
+    HAS = 1,
+    HAS_NOT = 2,
+    DISABLED = 3
+};
+
+static int
+    answers[PLAIT__PROBE_COUNT]; /* atomic: any order, the answer is the same from everybody */
+
+/* Is the name an element of the comma-separated list? */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    while (*list != '\0') {
+        size_t n = strcspn(list, ",");
+        if (n == len && memcmp(list, name, len) == 0)
+            return true;
+        list += n;
+        list += *list == ',';
+    }
+    return false;
+}
+
+static bool ask_kernel(enum plait__probe_id id)
+{
+    switch (id) {
+    case PLAIT__PROBE_FUTEX_WAITV:
+        /* no waiters: EINVAL from a kernel that knows the call */
+        return syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) < 0 && errno == EINVAL;
+    case PLAIT__PROBE_CLOSE_RANGE:
+        return syscall(SYS_close_range, UINT_MAX, UINT_MAX, 0) == 0;
+    case PLAIT__PROBE_PIDFD_INFO:
+        return plait__os_pidfd_status_works();
+    case PLAIT__PROBE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static int find_out(enum plait__probe_id id)
+{
+    const char *list = getenv("PLAIT_DISABLE");
+
+    if (list != NULL && (is_listed(list, "all") || is_listed(list, probes[id].name)))
+        return DISABLED;
+    return ask_kernel(id) ? HAS : HAS_NOT;
+}
+
+static int answer_of(enum plait__probe_id id)
+{
+    int answer = __atomic_load_n(&answers[id], __ATOMIC_RELAXED);
+
+    if (answer == 0) {
+        answer = find_out(id);
+        __atomic_store_n(&answers[id], answer, __ATOMIC_RELAXED);
+    }
+    return answer;
+}
+
+const struct plait__probe *plait__probe_at(enum plait__probe_id id)
+{
+    return &probes[id];
+}
+
+bool plait__probe_has(enum plait__probe_id id)
+{
+    return answer_of(id) == HAS;
+}
+
+bool plait__probe_is_disabled(enum plait__probe_id id)
+{
+    return answer_of(id) == DISABLED;
+}

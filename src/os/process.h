@@ -1,0 +1,94 @@
+/* Processes: fork, spawn, wait, signal; which processes descend from which.
+ * SPDX-License-Identifier: MIT
+ *
+ * Functions return 0, a count, a pid or a descriptor; negative is -errno.
+ */
+#ifndef PLAIT__OS_PROCESS_H
+#define PLAIT__OS_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How a process ended, and what it used. */
+struct plait__death {
+    pid_t pid;
+    int status;      /* exit status; meaningful when signal is 0 */
+    int signal;      /* the signal that ended it; 0: it exited */
+    bool core;       /* it dumped core */
+    bool known;      /* false: somebody else reaped it, and the kernel does not tell any more */
+    bool has_usage;  /* the figures below are there */
+    int64_t user_ns; /* CPU time */
+    int64_t system_ns;
+    int64_t peak_kib; /* peak resident memory */
+};
+
+/* fork(2) with the C library's own work done. 0 in the child. */
+pid_t plait__os_fork(void);
+
+/* A child that the caller's wait() does not see and whose end sends no signal. 0 in the child,
+ * *ret_pidfd in the parent. pre: no other threads (the C library's locks are not taken care of). */
+pid_t plait__os_fork_hidden(int *ret_pidfd);
+
+/* Reaps the process behind a pidfd; *ret gets its end. -EAGAIN: it lives. When the host reaped it,
+ * ret->known says whether the kernel still told. */
+int plait__os_pidfd_wait(int pidfd, struct plait__death *ret);
+/* Reaps any one child: its pid; 0: none has ended; -ECHILD: there is none. Only the keeper may wait
+ * for all. */
+pid_t plait__os_wait_any(struct plait__death *ret);
+
+/* Waits for a child that ends by itself, whoever it is; for what was started only to be given up
+ * again. */
+void plait__os_reap(pid_t pid);
+/* How many threads this process has; a sanitizer's own are not counted. */
+int plait__os_thread_count(void);
+
+/* What a program is started with. The strings are used until the call returns. */
+struct plait__spawn {
+    const char *file; /* the program: a path, or a name to look up in PATH */
+    char *const *argv;
+    char *const *envp;
+    int fds[3];            /* become 0, 1 and 2; each at or above 3 */
+    const char *cwd;       /* NULL: the caller's */
+    int nice;              /* added to the niceness */
+    bool new_group;        /* leads a process group of its own */
+    bool dies_with_parent; /* SIGKILL when the caller's process ends */
+    uint64_t ignored;      /* bit n-1: signal n becomes ignored */
+    uint64_t defaulted;    /* bit n-1: signal n becomes its default action; the others stay */
+    void *stack;           /* from plait__os_spawn_stack(), not in use elsewhere */
+};
+
+/* pre: the caller has no signal handlers (they would run in the child while it shares our memory).
+ * Starts a program; the cost does not depend on the caller's size. Its pid, or -errno of what
+ * failed (exec included); *ret_step names the step that failed ("exec", "chdir", …). */
+pid_t plait__os_spawn(const struct plait__spawn *spawn, const char **ret_step);
+void *plait__os_spawn_stack(void);
+void plait__os_spawn_stack_free(void *stack);
+
+/* Which processes are meant. The selections add up; then everything below the selected ones by
+ * parent is meant too. */
+struct plait__tree {
+    pid_t root;      /* this process; 0: none */
+    pid_t group;     /* this process group; 0: none */
+    pid_t adopter;   /* children of this process … */
+    const char *env; /* … whose initial environment has a string that begins with this; NULL: all
+                        children */
+    bool anywhere;   /* with env: of any process, not only of `adopter` */
+};
+
+/* Sends the signal to all processes meant, never to the caller: how many live ones it met. -errno
+ * when /proc cannot be read. */
+int plait__os_tree_signal(const struct plait__tree *tree, int signal);
+/* SIGKILLs them so that none gets away by forking: stop all, look again, kill. How many it killed.
+ */
+int plait__os_tree_kill(const struct plait__tree *tree);
+
+/* End this process with its parent: the kernel sends `signal` when the parent thread is gone. */
+void plait__os_die_with_parent(int signal);
+/* Adopt orphaned descendants. */
+int plait__os_adopt_orphans(void);
+void plait__os_set_process_name(const char *name);
+/* 64 random bits. */
+uint64_t plait__os_random(void);
+
+#endif

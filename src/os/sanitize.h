@@ -1,0 +1,25 @@
+/* What the sanitizers need to know of us, and we of them.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PLAIT__OS_SANITIZE_H
+#define PLAIT__OS_SANITIZE_H
+
+#if defined(__SANITIZE_THREAD__)
+#    define PLAIT__TSAN 1
+#elif defined(__has_feature)
+#    if __has_feature(thread_sanitizer)
+#        define PLAIT__TSAN 1
+#    endif
+#endif
+
+#ifdef PLAIT__TSAN
+enum {
+    PLAIT__SANITIZER_THREADS = 1
+}; /* its background thread */
+#else
+enum {
+    PLAIT__SANITIZER_THREADS = 0
+};
+#endif
+
+#endif

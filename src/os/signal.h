@@ -1,0 +1,32 @@
+/* Signals, for processes that are ours (the keeper, the tool). The library changes nothing of the
+ * host's. SPDX-License-Identifier: MIT
+ */
+#ifndef PLAIT__OS_SIGNAL_H
+#define PLAIT__OS_SIGNAL_H
+
+#include <stdint.h>
+
+/* Bit n-1: signal n is ignored in this process. */
+uint64_t plait__os_signals_ignored(void);
+
+/* In a child that runs our code only: handlers of the host are taken away (default action),
+ * `ignored` are ignored, nothing is blocked but `blocked`. Both are sets of bits as above. */
+void plait__os_signals_own(uint64_t ignored, uint64_t blocked);
+
+/* Blocks those signals in the calling thread and gives a descriptor that is readable when one came.
+ * -errno. */
+int plait__os_signal_fd(uint64_t signals);
+/* The next signal that came: its number; 0: none · -errno. Never blocks. */
+int plait__os_signal_read(int fd);
+
+/* Ignores a signal in this process. */
+void plait__os_ignore(int number);
+/* Stops this process as SIGTSTP would; returns when it was continued. */
+void plait__os_stop_self(void);
+
+static inline uint64_t plait__signal_bit(int number)
+{
+    return UINT64_C(1) << (number - 1);
+}
+
+#endif

@@ -1,0 +1,252 @@
+/* Which processes descend from which, and signals to all of them, by /proc.
+ * SPDX-License-Identifier: MIT
+ *
+ * A look at /proc is not a snapshot: while we read, processes fork, end, and their parents end.
+ * Therefore a kill stops what it sees, looks again until nothing new has appeared — a stopped
+ * process forks no more — and kills only then. A pid may be somebody else's by the time we signal
+ * it, so a pidfd is opened and the start time compared once more first.
+ */
+#include "os/pidfd.h"
+#include "os/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    KILL_ROUNDS = 1000
+}; /* a fork bomb may win some rounds; then we give up and say how many we killed */
+
+struct process {
+    pid_t pid;
+    pid_t parent;
+    pid_t group;
+    bool dead; /* a zombie: it exists, but runs no more */
+    bool meant;
+    unsigned long long start; /* in clock ticks after boot: with the pid, unique */
+};
+
+struct table {
+    struct process *rows;
+    size_t n, cap;
+};
+
+/* Reads a small file of /proc whole; how many bytes, or -errno. */
+static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t cap)
+{
+    char path[64];
+    int fd;
+    ssize_t n;
+
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    n = read(fd, buf, cap);
+    n = n < 0 ? -errno : n;
+    close(fd);
+    return n;
+}
+
+static bool read_process(pid_t pid, struct process *ret)
+{
+    char line[512], state;
+    int parent, group;
+    unsigned long long start;
+    ssize_t n = read_proc(pid, "stat", line, sizeof line - 1);
+
+    if (n <= 0)
+        return false;
+    line[n] = '\0';
+    const char *rest = strrchr(line, ')'); /* the name before it may hold anything */
+    if (rest == NULL ||
+        sscanf(rest,
+               ") %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &state, &parent, &group, &start) != 4)
+        return false;
+    *ret = (struct process){ .pid = pid,
+                             .parent = parent,
+                             .group = group,
+                             .start = start,
+                             .dead = state == 'Z' || state == 'X' };
+    return true;
+}
+
+static int add_row(struct table *table, const struct process *row)
+{
+    if (table->n == table->cap) {
+        size_t cap = table->cap == 0 ? 256 : table->cap * 2;
+        struct process *rows = realloc(table->rows, cap * sizeof *rows);
+        if (rows == NULL)
+            return -ENOMEM;
+        table->rows = rows;
+        table->cap = cap;
+    }
+    table->rows[table->n++] = *row;
+    return 0;
+}
+
+static int read_table(struct table *table)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *entry;
+    struct process row;
+    int rc = 0;
+
+    table->n = 0;
+    if (dir == NULL)
+        return -errno;
+    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > 0 && read_process(pid, &row))
+            rc = add_row(table, &row);
+    }
+    closedir(dir);
+    return rc;
+}
+
+/* Does the environment that the process was started with have a string beginning with `want`? */
+static bool has_env(pid_t pid, const char *want)
+{
+    char path[64], *line = NULL;
+    size_t cap = 0, len = strlen(want);
+    bool found = false;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL) /* gone, or not ours to look at */
+        return false;
+    while (!found && getdelim(&line, &cap, '\0', file) > 0)
+        found = strncmp(line, want, len) == 0;
+    free(line);
+    fclose(file);
+    return found;
+}
+
+static bool is_selected(const struct plait__tree *tree, const struct process *row)
+{
+    if (row->pid == tree->root || (tree->group != 0 && row->group == tree->group))
+        return true;
+    if (tree->anywhere)
+        return tree->env != NULL && has_env(row->pid, tree->env);
+    if (tree->adopter != 0 && row->parent == tree->adopter)
+        return tree->env == NULL || has_env(row->pid, tree->env);
+    return false;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+    const struct process *left = a, *right = b;
+
+    return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+static struct process *find_row(const struct table *table, pid_t pid)
+{
+    struct process key = { .pid = pid };
+
+    return bsearch(&key, table->rows, table->n, sizeof key, compare_pids);
+}
+
+/* Marks what is meant: the selected, then their children until nothing is added. */
+static void mark(const struct plait__tree *tree, struct table *table)
+{
+    bool added = true;
+    pid_t self = getpid();
+
+    qsort(table->rows, table->n, sizeof *table->rows, compare_pids);
+    for (size_t i = 0; i < table->n; i++) {
+        struct process *row = &table->rows[i];
+        row->meant = row->pid != self && !row->dead && is_selected(tree, row);
+    }
+    while (added) {
+        added = false;
+        for (size_t i = 0; i < table->n; i++) {
+            struct process *row = &table->rows[i], *parent;
+            if (row->meant || row->pid == self)
+                continue;
+            parent = find_row(table, row->parent);
+            if (parent != NULL && parent->meant)
+                row->meant = added = true;
+        }
+    }
+}
+
+/* Signals the process only if it is still the one that we saw. */
+static bool signal_row(const struct process *row, int signal)
+{
+    struct process now;
+    int pidfd = plait__os_pidfd_open(row->pid);
+    bool sent = false;
+
+    if (read_process(row->pid, &now) && now.start == row->start && !now.dead) {
+        /* out of descriptors: by pid, with the smallest possible window */
+        sent = (pidfd >= 0 ? plait__os_pidfd_signal(pidfd, signal) : kill(row->pid, signal)) == 0;
+    }
+    if (pidfd >= 0)
+        close(pidfd);
+    return sent;
+}
+
+static bool was_stopped(const struct table *stopped, const struct process *row)
+{
+    for (size_t i = 0; i < stopped->n; i++)
+        if (stopped->rows[i].pid == row->pid && stopped->rows[i].start == row->start)
+            return true;
+    return false;
+}
+
+/* Without /proc, or without memory, the group is what the kernel itself can find. */
+static int signal_group(const struct plait__tree *tree, int signal, int error)
+{
+    if (tree->group == 0)
+        return error;
+    return kill(-tree->group, signal) == 0;
+}
+
+int plait__os_tree_signal(const struct plait__tree *tree, int signal)
+{
+    struct table table = { 0 };
+    int rc = read_table(&table), met = 0;
+
+    if (rc == 0)
+        mark(tree, &table);
+    for (size_t i = 0; rc == 0 && i < table.n; i++)
+        if (table.rows[i].meant && !table.rows[i].dead && signal_row(&table.rows[i], signal))
+            met++;
+    free(table.rows);
+    return rc < 0 ? signal_group(tree, signal, rc) : met;
+}
+
+int plait__os_tree_kill(const struct plait__tree *tree)
+{
+    struct table table = { 0 }, stopped = { 0 };
+    int rc = 0, killed = 0;
+    bool is_new = true;
+
+    for (int round = 0; round < KILL_ROUNDS && is_new && rc == 0; round++) {
+        is_new = false;
+        rc = read_table(&table);
+        if (rc == 0)
+            mark(tree, &table);
+        for (size_t i = 0; rc == 0 && i < table.n; i++) {
+            const struct process *row = &table.rows[i];
+            if (!row->meant || row->dead || was_stopped(&stopped, row) || !signal_row(row, SIGSTOP))
+                continue;
+            is_new = true;
+            rc = add_row(&stopped, row);
+        }
+    }
+    /* out of memory or out of descriptors: what was stopped is killed all the same */
+    for (size_t i = 0; i < stopped.n; i++)
+        killed += signal_row(&stopped.rows[i], SIGKILL);
+    free(table.rows);
+    free(stopped.rows);
+    return killed == 0 && rc < 0 ? signal_group(tree, SIGKILL, rc) : killed;
+}

@@ -1,0 +1,341 @@
+/* The owner's side of the keeper.
+ * SPDX-License-Identifier: MIT
+ *
+ * The keeper is cloned, not exec'd, without an exit signal: the host's wait() does not see it and
+ * no SIGCHLD is sent. A forked child finds by its pid that the keeper is its parent's, and forgets
+ * it.
+ *
+ * When the keeper dies, what it ran lives on for a moment: the main processes die with it
+ * (PR_SET_PDEATHSIG), their descendants are found by PLAIT_JOB_ID in their environment and killed
+ * here.
+ */
+#include "task/keeper.h"
+#include "os/clock.h"
+#include "os/fd.h"
+#include "os/pidfd.h"
+#include "os/signal.h"
+#include "task/keeper_wire.h"
+#include "wait/wait.h"
+
+#include "base/buf.h"
+#include <plait/error.h>
+#include <plait/init.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Touched by the task that runs commands; plait__keeper_guard only sends, and a send is one
+ * message. */
+static struct {
+    pid_t owner; /* whose keeper this is; 0: nobody's yet */
+    pid_t pid;   /* 0: there is none */
+    int pidfd;
+    int channel;
+    uint64_t id;
+    uint64_t ignored; /* signals that were ignored when the first keeper was made */
+    bool knows_ignored;
+} state;
+
+void plait__keeper_forget(void)
+{
+    if (state.owner == getpid())
+        return;
+    if (state.pid != 0) {
+        close(state.channel);
+        close(state.pidfd);
+    }
+    state.pid = 0;
+    state.owner = getpid();
+}
+
+bool plait__keeper_is_there(void)
+{
+    return state.owner == getpid() && state.pid != 0;
+}
+
+pid_t plait__keeper_pid(void)
+{
+    return plait__keeper_is_there() ? state.pid : 0;
+}
+
+int plait__keeper_fd(void)
+{
+    return plait__keeper_is_there() ? state.channel : -1;
+}
+
+/* A copy at or above 3, so that it survives the keeper's taking care of 0, 1 and 2. Closes the
+ * original. */
+static int lift(int fd)
+{
+    int copy;
+
+    if (fd < 0 || fd >= 3)
+        return fd;
+    copy = plait__os_dup_above(fd, 3);
+    close(fd);
+    return copy;
+}
+
+static int fork_keeper(int ours, int theirs, int self)
+{
+    uint64_t id = plait__os_random();
+    int pidfd = -1;
+    pid_t pid = plait__os_fork_hidden(&pidfd);
+
+    if (pid < 0)
+        return pid;
+    if (pid == 0)
+        plait__keeper_main(theirs, self, id);
+    state.pid = pid;
+    state.pidfd = pidfd;
+    state.channel = ours;
+    state.id = id;
+    return 0;
+}
+
+int plait__keeper_start(void)
+{
+    int channel[2], self, rc;
+
+    plait__keeper_forget();
+    if (state.pid != 0)
+        return 0;
+    if (plait__os_thread_count() > 1)
+        return PLAIT_ETHREADS;
+    if (!state.knows_ignored) {
+        state.ignored = plait__os_signals_ignored();
+        state.knows_ignored = true;
+    }
+    rc = plait__os_channel(channel);
+    if (rc < 0)
+        return rc;
+    channel[0] = lift(channel[0]);
+    channel[1] = lift(channel[1]);
+    self = lift(plait__os_pidfd_open(getpid()));
+    rc = channel[0] < 0 ? channel[0] : channel[1] < 0 ? channel[1] : self < 0 ? self : 0;
+    if (rc == 0)
+        rc = fork_keeper(channel[0], channel[1], self);
+    if (self >= 0)
+        close(self);
+    if (channel[1] >= 0)
+        close(channel[1]);
+    if (rc < 0 && channel[0] >= 0)
+        close(channel[0]);
+    return rc;
+}
+
+int plait_keeper_start(void)
+{
+    return plait__keeper_start();
+}
+
+/* The keeper is dead or of no use: reap it, kill what it ran. */
+static void bury(void)
+{
+    char env[KEEPER_ENV_BYTES];
+    struct plait__tree left = { .env = env, .anywhere = true };
+    struct plait__death death;
+    struct plait__fd dead = { .fd = state.pidfd, .wanted = PLAIT__FD_READ };
+
+    plait__os_pidfd_signal(state.pidfd, SIGKILL);
+    while (plait__os_pidfd_wait(state.pidfd, &death) == -EAGAIN)
+        plait__os_poll(&dead, 1, INT64_MAX);
+    snprintf(env, sizeof env, KEEPER_ENV "%" PRIx64 ".", state.id);
+    plait__os_tree_kill(&left);
+    close(state.channel);
+    close(state.pidfd);
+    state.pid = 0;
+}
+
+/* Sends a request; waits while the channel is full. */
+static int send_request(const void *bytes, size_t n, const int *fds, size_t n_fds,
+                        plait_deadline until)
+{
+    for (;;) {
+        struct plait__fd room = { .fd = state.channel, .wanted = PLAIT__FD_WRITE };
+        int rc = plait__os_channel_send(state.channel, bytes, n, fds, n_fds);
+        if (rc == -EPIPE || rc == -ECONNRESET)
+            return PLAIT_EKEEPER;
+        if (rc != -EAGAIN)
+            return rc;
+        rc = plait__wait_fds(&room, 1, until);
+        if (rc < 0 && rc != -EINTR)
+            return rc;
+    }
+}
+
+/* A request that is nothing but its head. */
+static int send_head(struct keeper_request request, const int *fds, size_t n_fds)
+{
+    if (!plait__keeper_is_there())
+        return PLAIT_EKEEPER;
+    return send_request(&request, sizeof request, fds, n_fds, PLAIT_FOREVER);
+}
+
+static int add_strings(struct plait__buf *buf, const struct plait__command *command)
+{
+    int rc = plait__buf_add(buf, command->file, strlen(command->file) + 1);
+
+    if (rc == 0 && command->cwd != NULL)
+        rc = plait__buf_add(buf, command->cwd, strlen(command->cwd) + 1);
+    for (size_t i = 0; rc == 0 && i < command->n_argv; i++)
+        rc = plait__buf_add(buf, command->argv[i], strlen(command->argv[i]) + 1);
+    for (size_t i = 0; rc == 0 && i < command->n_env; i++)
+        rc = plait__buf_add(buf, command->env[i], strlen(command->env[i]) + 1);
+    return rc;
+}
+
+static int write_all(int fd, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t written = write(fd, bytes, n);
+        if (written < 0 && errno != EINTR)
+            return -errno;
+        if (written > 0) {
+            bytes += written;
+            n -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+/* The request with its strings, in the message or, when they are too long for it, in a memfd. */
+static int send_run(struct plait__buf *buf, const struct plait__command *command,
+                    plait_deadline until)
+{
+    int fds[4] = { command->fds[0], command->fds[1], command->fds[2], -1 };
+    struct keeper_request head = { .verb = KEEPER_RUN,
+                                   .id = command->id,
+                                   .timeout_ns = command->timeout_ns,
+                                   .kill_after_ns = command->kill_after_ns,
+                                   .ignored = state.ignored,
+                                   .nice = command->nice,
+                                   .n_argv = (uint32_t)command->n_argv,
+                                   .n_env = (uint32_t)command->n_env,
+                                   .has_cwd = command->cwd != NULL };
+    size_t length = sizeof head;
+    int rc = 0;
+
+    if (buf->len - sizeof head > UINT32_MAX)
+        return -E2BIG;
+    head.n_bytes = (uint32_t)(buf->len - sizeof head);
+    head.in_memfd = buf->len > KEEPER_MESSAGE_BYTES;
+    if (head.in_memfd) {
+        fds[3] = plait__os_memfd("plait-command");
+        rc = fds[3] < 0 ? fds[3] : write_all(fds[3], buf->data + sizeof head, head.n_bytes);
+    } else {
+        length = buf->len;
+    }
+    memcpy(buf->data, &head, sizeof head);
+    if (rc == 0)
+        rc = send_request(buf->data, length, fds, head.in_memfd ? 4 : 3, until);
+    if (fds[3] >= 0)
+        close(fds[3]);
+    return rc;
+}
+
+int plait__keeper_run(const struct plait__command *command, plait_deadline until)
+{
+    struct keeper_request head = { 0 };
+    struct plait__buf buf = { 0 };
+    int rc = plait__keeper_start();
+
+    if (rc < 0)
+        return rc;
+    rc = plait__buf_add(&buf, &head, sizeof head);
+    if (rc == 0)
+        rc = add_strings(&buf, command);
+    if (rc == 0)
+        rc = send_run(&buf, command, until);
+    plait__buf_fini(&buf);
+    return rc;
+}
+
+static void to_end(const struct keeper_event *event, struct plait__command_end *ret)
+{
+    *ret = (struct plait__command_end){ .id = event->id,
+                                        .start_error = event->start_error,
+                                        .death = event->death,
+                                        .start_real_ns = event->start_real_ns,
+                                        .run_ns = event->run_ns,
+                                        .timed_out = event->timed_out };
+    memcpy(ret->step, event->step, sizeof ret->step);
+}
+
+int plait__keeper_next(struct plait__command_end *ret, plait_deadline until)
+{
+    struct keeper_event event;
+    int fds[PLAIT__CHANNEL_FDS];
+    size_t n_fds;
+
+    if (!plait__keeper_is_there())
+        return PLAIT_EKEEPER;
+    for (;;) {
+        struct plait__fd word = { .fd = state.channel, .wanted = PLAIT__FD_READ };
+        ssize_t n = plait__os_channel_recv(state.channel, &event, sizeof event, fds, &n_fds);
+        if (n == (ssize_t)sizeof event) {
+            if (event.word == KEEPER_ALL_ENDED)
+                return 0;
+            to_end(&event, ret);
+            return 1;
+        }
+        if (n != -EAGAIN) { /* all that it had said has been read */
+            bury();
+            return PLAIT_EKEEPER;
+        }
+        int rc = plait__wait_fds(&word, 1, until);
+        if (rc < 0 && rc != -EINTR)
+            return rc;
+    }
+}
+
+int plait__keeper_stop(uint64_t id, int64_t kill_after_ns)
+{
+    return send_head(
+        (struct keeper_request){ .verb = KEEPER_STOP, .id = id, .kill_after_ns = kill_after_ns },
+        NULL, 0);
+}
+
+int plait__keeper_stop_all(int64_t kill_after_ns)
+{
+    return send_head(
+        (struct keeper_request){ .verb = KEEPER_STOP_ALL, .kill_after_ns = kill_after_ns }, NULL,
+        0);
+}
+
+int plait__keeper_pause(void)
+{
+    return send_head((struct keeper_request){ .verb = KEEPER_PAUSE }, NULL, 0);
+}
+
+int plait__keeper_resume(void)
+{
+    return send_head((struct keeper_request){ .verb = KEEPER_RESUME }, NULL, 0);
+}
+
+int plait__keeper_guard(int pidfd, bool *ret_new)
+{
+    int rc = plait__keeper_start();
+
+    if (rc < 0)
+        return rc;
+    rc = send_head((struct keeper_request){ .verb = KEEPER_GUARD }, &pidfd, 1);
+    if (rc != PLAIT_EKEEPER)
+        return rc;
+    bury();
+    rc = plait__keeper_start();
+    if (rc < 0)
+        return rc;
+    *ret_new = true;
+    return send_head((struct keeper_request){ .verb = KEEPER_GUARD }, &pidfd, 1);
+}
+
+void plait__keeper_bye(void)
+{
+    if (plait__keeper_is_there())
+        send_head((struct keeper_request){ .verb = KEEPER_BYE }, NULL, 0);
+}

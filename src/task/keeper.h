@@ -1,0 +1,71 @@
+/* The owner's side of the keeper.
+ * SPDX-License-Identifier: MIT
+ *
+ * The keeper is a small single-threaded child of this process that starts commands, waits for them,
+ * kills them, and ends everything when this process dies. A process has at most one; a forked child
+ * forgets its parent's.
+ */
+#ifndef PLAIT__TASK_KEEPER_H
+#define PLAIT__TASK_KEEPER_H
+
+#include "os/process.h"
+#include <plait/time.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A command to run. The strings are copied. */
+struct plait__command {
+    uint64_t id;      /* the caller's; unique among the running ones */
+    const char *file; /* a path, or a name to look up in PATH */
+    char *const *argv;
+    size_t n_argv;
+    const char *const *env; /* "NAME=value" strings added to the owner's environment */
+    size_t n_env;
+    int fds[3];      /* become 0, 1 and 2; the caller closes its own */
+    const char *cwd; /* NULL: where the owner was when the keeper was made */
+    int nice;
+    int64_t timeout_ns;    /* after so long the command and all below it are ended; 0: never */
+    int64_t kill_after_ns; /* from SIGTERM to SIGKILL */
+};
+
+struct plait__command_end {
+    uint64_t id;
+    int start_error; /* positive errno: it could not be started; 0: it ran */
+    char step[16];   /* what failed then: "exec", "chdir", "fork" … */
+    struct plait__death death;
+    int64_t start_real_ns;
+    int64_t run_ns;
+    bool timed_out;
+};
+
+/* Makes sure that there is a keeper. PLAIT_ETHREADS, or -errno. */
+int plait__keeper_start(void);
+/* Is there one, as far as we know? */
+bool plait__keeper_is_there(void);
+pid_t plait__keeper_pid(void);
+
+/* Starts a command. 0; -ETIMEDOUT, -ECANCELED: it was not started; PLAIT_EKEEPER: the keeper died,
+ * ask plait__keeper_next; -ENOMEM and the like. */
+int plait__keeper_run(const struct plait__command *command, plait_deadline until);
+/* The next command that ended. 1: *ret says which · 0: all have ended (after
+ * plait__keeper_stop_all) · -ETIMEDOUT, -ECANCELED · PLAIT_EKEEPER: the keeper died; all that it
+ * ran has been killed, and the next plait__keeper_run makes a new one. */
+int plait__keeper_next(struct plait__command_end *ret, plait_deadline until);
+/* Readable when plait__keeper_next has something to say; -1: no keeper. */
+int plait__keeper_fd(void);
+
+int plait__keeper_stop(uint64_t id, int64_t kill_after_ns);
+int plait__keeper_stop_all(int64_t kill_after_ns);
+int plait__keeper_pause(void);
+int plait__keeper_resume(void);
+/* Kill the process behind pidfd when this process dies. Makes a new keeper if the old one is dead:
+ * then *ret_new is set, and what was guarded before must be guarded again. */
+int plait__keeper_guard(int pidfd, bool *ret_new);
+/* In a forked child: let go of the parent's keeper, which is not ours. */
+void plait__keeper_forget(void);
+/* This process ends in an orderly way. */
+void plait__keeper_bye(void);
+
+#endif

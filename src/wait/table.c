@@ -1,0 +1,105 @@
+/* The parked tasks of this process.
+ * SPDX-License-Identifier: MIT
+ *
+ * The word is compared under the bucket's lock, and a waker takes that lock after it has changed
+ * the word: either the waiter sees the new value, or the waker sees the waiter. A waker that finds
+ * no waiter at all must not pay for the lock: it looks at the count of waiters first. That look
+ * comes after the change of the word, the count goes up before the word is compared, all of it
+ * seq_cst: both cannot miss each other (Dekker).
+ */
+#include "wait/table.h"
+#include "wait/mutex.h"
+
+enum {
+    BUCKETS = 64
+};
+
+struct bucket {
+    struct plait__mutex lock;
+    struct plait__list waiters; /* lock; zero before the first use */
+};
+
+static struct bucket buckets[BUCKETS];
+static uint32_t waiter_count; /* atomic, seq_cst: add and the waker's look meet here */
+
+static struct bucket *bucket_of(const uint32_t *word)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)word * UINT64_C(0x9E3779B97F4A7C15);
+
+    return &buckets[hash >> 58];
+}
+
+static struct bucket *lock_bucket(const uint32_t *word)
+{
+    struct bucket *bucket = bucket_of(word);
+
+    plait__mutex_lock(&bucket->lock);
+    if (bucket->waiters.next == NULL)
+        plait__list_init(&bucket->waiters);
+    return bucket;
+}
+
+bool plait__table_add(struct plait__waiter *waiter, uint32_t *word, uint32_t expected,
+                      struct plait__sleeper *sleeper)
+{
+    struct bucket *bucket = lock_bucket(word);
+    bool is_same;
+
+    *waiter = (struct plait__waiter){ .word = word, .sleeper = sleeper };
+    __atomic_fetch_add(&waiter_count, 1, __ATOMIC_SEQ_CST);
+    is_same = __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected;
+    if (is_same)
+        plait__list_push_back(&bucket->waiters, &waiter->node);
+    else
+        __atomic_fetch_sub(&waiter_count, 1, __ATOMIC_SEQ_CST);
+    plait__mutex_unlock(&bucket->lock);
+    return is_same;
+}
+
+bool plait__table_remove(struct plait__waiter *waiter)
+{
+    struct bucket *bucket = lock_bucket(waiter->word);
+    bool woken = waiter->woken;
+
+    if (!woken) {
+        plait__list_remove(&waiter->node);
+        __atomic_fetch_sub(&waiter_count, 1, __ATOMIC_SEQ_CST);
+    }
+    plait__mutex_unlock(&bucket->lock);
+    return woken;
+}
+
+bool plait__table_was_woken(const struct plait__waiter *waiter)
+{
+    struct bucket *bucket = lock_bucket(waiter->word);
+    bool woken = waiter->woken;
+
+    plait__mutex_unlock(&bucket->lock);
+    return woken;
+}
+
+unsigned plait__table_wake(const uint32_t *word, unsigned n)
+{
+    struct bucket *bucket;
+    unsigned woken = 0;
+
+    if (__atomic_load_n(&waiter_count, __ATOMIC_SEQ_CST) == 0)
+        return 0;
+    bucket = lock_bucket(word);
+    list_for_each_safe(node, &bucket->waiters)
+    {
+        struct plait__waiter *waiter = plait__list_entry(node, struct plait__waiter, node);
+        if (woken == n)
+            break;
+        if (waiter->word != word)
+            continue;
+        plait__list_remove(&waiter->node);
+        __atomic_fetch_sub(&waiter_count, 1, __ATOMIC_SEQ_CST);
+        waiter->woken = true;
+        /* under the lock: once it sees `woken`, the waiter may return and its stack be gone */
+        waiter->sleeper->ops->unpark(waiter->sleeper);
+        woken++;
+    }
+    plait__mutex_unlock(&bucket->lock);
+    return woken;
+}

@@ -1,0 +1,36 @@
+/* Deadlines against the clock, and sleeping.
+ * SPDX-License-Identifier: MIT
+ */
+#include <plait/time.h>
+
+#include "base/time.h"
+#include "os/clock.h"
+#include "wait/wait.h"
+
+#include <errno.h>
+
+plait_deadline plait_after_ms(int64_t ms)
+{
+    return plait_after_ns(ms > INT64_MAX / 1000000 ? INT64_MAX : ms < 0 ? 0 : ms * 1000000);
+}
+
+plait_deadline plait_after_ns(int64_t ns)
+{
+    return plait__deadline_after(plait__os_now_ns(), ns);
+}
+
+int64_t plait_left_ns(plait_deadline until)
+{
+    return plait__deadline_left(plait__os_now_ns(), until);
+}
+
+int plait_sleep(plait_deadline until)
+{
+    uint32_t never_changes = 0;
+    int rc;
+
+    do
+        rc = plait__wait_word(&never_changes, 0, until);
+    while (rc == 0);
+    return rc == -ETIMEDOUT ? 0 : rc;
+}

@@ -1,0 +1,212 @@
+/* The seam: waiting on words and descriptors.
+ * SPDX-License-Identifier: MIT
+ *
+ * How a cancel finds a sleeping thread. On a word: the thread sleeps on two words, the one it wants
+ * and its own cancel word (futex_waitv); the kernel compares both, so a cancel between our look and
+ * the sleep is not lost. Without futex_waitv it sleeps in slices. On descriptors: an eventfd of the
+ * task's is polled along.
+ */
+#include "wait/wait.h"
+#include "base/time.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/probe.h"
+#include "wait/table.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    CANCEL_SLICE_NS = 20 * 1000 * 1000
+}; /* how late a cancel may come without futex_waitv */
+
+enum {
+    FDS_ON_STACK = 32
+};
+
+static _Thread_local struct plait__sleeper *current_sleeper; /* owner thread */
+
+struct plait__sleeper *plait__sleeper_current(void)
+{
+    return current_sleeper;
+}
+
+void plait__sleeper_set_current(struct plait__sleeper *sleeper)
+{
+    current_sleeper = sleeper;
+}
+
+void plait__sleeper_fini(struct plait__sleeper *sleeper)
+{
+    int wake_fd = __atomic_exchange_n(&sleeper->wake_fd, 0, __ATOMIC_SEQ_CST);
+
+    if (wake_fd > 0)
+        close(wake_fd - 1);
+}
+
+bool plait__is_cancelled(const struct plait__sleeper *sleeper)
+{
+    return sleeper != NULL && __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0;
+}
+
+void plait__cancel(struct plait__sleeper *sleeper)
+{
+    int wake_fd;
+
+    /* seq_cst: either the sleeper sees `cancel` after it has published wake_fd, or we see wake_fd
+     * here */
+    __atomic_store_n(&sleeper->cancel, 1, __ATOMIC_SEQ_CST);
+    if (sleeper->ops != NULL) {
+        sleeper->ops->unpark(sleeper);
+        return;
+    }
+    plait__os_futex_wake(&sleeper->cancel, UINT_MAX);
+    wake_fd = __atomic_load_n(&sleeper->wake_fd, __ATOMIC_SEQ_CST);
+    if (wake_fd > 0)
+        plait__os_eventfd_raise(wake_fd - 1);
+}
+
+static bool has_passed(plait_deadline until)
+{
+    return plait__deadline_left(plait__os_now_ns(), until) == 0;
+}
+
+/* A thread that can be cancelled sleeps once; returns for whatever reason, which the caller finds
+ * out. */
+static int sleep_cancellable(struct plait__sleeper *sleeper, uint32_t *word, uint32_t expected,
+                             plait_deadline until)
+{
+    int64_t slice;
+
+    if (plait__probe_has(PLAIT__PROBE_FUTEX_WAITV))
+        return plait__os_futex_wait2(word, expected, &sleeper->cancel, 0, until.ns);
+    slice = plait__deadline_after(plait__os_now_ns(), CANCEL_SLICE_NS).ns;
+    if (slice >= until.ns)
+        return plait__os_futex_wait(word, expected, until.ns);
+    int rc = plait__os_futex_wait(word, expected, slice);
+    return rc == -ETIMEDOUT ? -EINTR : rc;
+}
+
+static int wait_word_thread(struct plait__sleeper *sleeper, uint32_t *word, uint32_t expected,
+                            plait_deadline until)
+{
+    for (;;) {
+        int rc = sleeper != NULL ? sleep_cancellable(sleeper, word, expected, until)
+                                 : plait__os_futex_wait(word, expected, until.ns);
+        if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
+            return 0;
+        if (plait__is_cancelled(sleeper)) {
+            /* the kernel may have spent a wake of the word on us: pass it on */
+            plait__wake_word(word, 1);
+            return -ECANCELED;
+        }
+        if (rc == 0 || rc == -EAGAIN)
+            return 0;
+        if (rc == -ETIMEDOUT)
+            return -ETIMEDOUT;
+        if (rc != -EINTR)
+            return rc;
+    }
+}
+
+static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint32_t expected,
+                            plait_deadline until)
+{
+    struct plait__waiter waiter;
+    int rc = 0;
+
+    if (!plait__table_add(&waiter, word, expected, sleeper))
+        return 0;
+    while (rc == 0 && !plait__table_was_woken(&waiter)) {
+        if (plait__is_cancelled(sleeper))
+            rc = -ECANCELED;
+        else
+            rc = sleeper->ops->park(sleeper, until);
+    }
+    return plait__table_remove(&waiter)
+               ? 0
+               : rc; /* woken at the last moment is woken: the wake must not be lost */
+}
+
+int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until)
+{
+    struct plait__sleeper *sleeper = current_sleeper;
+
+    if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
+        return 0;
+    if (plait__is_cancelled(sleeper))
+        return -ECANCELED;
+    if (has_passed(until))
+        return -ETIMEDOUT;
+    if (sleeper != NULL && sleeper->ops != NULL)
+        return wait_word_parked(sleeper, word, expected, until);
+    return wait_word_thread(sleeper, word, expected, until);
+}
+
+void plait__wake_word(uint32_t *word, unsigned n)
+{
+    unsigned woken = plait__table_wake(word, n);
+
+    if (woken < n)
+        plait__os_futex_wake(word, n == UINT_MAX ? UINT_MAX : n - woken);
+}
+
+/* The task's eventfd, made at the first wait on descriptors. */
+static int wake_fd_of(struct plait__sleeper *sleeper)
+{
+    int wake_fd = __atomic_load_n(&sleeper->wake_fd, __ATOMIC_SEQ_CST);
+
+    if (wake_fd > 0)
+        return wake_fd - 1;
+    wake_fd = plait__os_eventfd();
+    if (wake_fd < 0)
+        return wake_fd;
+    /* seq_cst: the partner is plait__cancel */
+    __atomic_store_n(&sleeper->wake_fd, wake_fd + 1, __ATOMIC_SEQ_CST);
+    return wake_fd;
+}
+
+/* Polls the descriptors with the task's eventfd behind them. */
+static int poll_cancellable(struct plait__sleeper *sleeper, struct plait__fd *fds, size_t n,
+                            plait_deadline until)
+{
+    struct plait__fd on_stack[FDS_ON_STACK];
+    struct plait__fd *all = on_stack;
+    int rc = wake_fd_of(sleeper);
+
+    if (rc < 0)
+        return rc;
+    if (n >= FDS_ON_STACK && (all = malloc((n + 1) * sizeof *all)) == NULL)
+        return -ENOMEM;
+    memcpy(all, fds, n * sizeof *all);
+    all[n] = (struct plait__fd){ .fd = rc, .wanted = PLAIT__FD_READ };
+    if (plait__is_cancelled(sleeper)) /* after wake_fd was published: a later cancel raises it */
+        until = PLAIT_NOWAIT;
+    rc = plait__os_poll(all, n + 1, until.ns);
+    if (rc > 0 && all[n].ready != 0)
+        rc--;
+    memcpy(fds, all, n * sizeof *all);
+    if (all != on_stack)
+        free(all);
+    return rc;
+}
+
+int plait__wait_fds(struct plait__fd *fds, size_t n, plait_deadline until)
+{
+    struct plait__sleeper *sleeper = current_sleeper;
+    int rc;
+
+    if (sleeper == NULL)
+        rc = plait__os_poll(fds, n, until.ns);
+    else if (sleeper->ops != NULL)
+        rc = sleeper->ops->wait_fds(sleeper, fds, n,
+                                    plait__is_cancelled(sleeper) ? PLAIT_NOWAIT : until);
+    else
+        rc = poll_cancellable(sleeper, fds, n, until);
+    if (rc != 0)
+        return rc;
+    return plait__is_cancelled(sleeper) ? -ECANCELED : -ETIMEDOUT;
+}

@@ -1,0 +1,174 @@
+/* The runner behind test.h.
+ * SPDX-License-Identifier: MIT
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EXIT_SKIPPED = 77,
+    EXIT_CHECK_FAILED = 99
+};
+
+static struct test_case *first_case;
+static struct test_case **last_link = &first_case;
+
+void test_register(struct test_case *test)
+{
+    *last_link = test;
+    last_link = &test->next;
+}
+
+void test_fail(const char *file, int line, const char *format, ...)
+{
+    va_list args;
+
+    fflush(stdout);
+    fprintf(stderr, "    %s:%d: ", file, line);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    _exit(EXIT_CHECK_FAILED);
+}
+
+void test_skip(const char *reason)
+{
+    fflush(stdout);
+    fprintf(stderr, "    skipped: %s\n", reason);
+    _exit(EXIT_SKIPPED);
+}
+
+void test_check_int(const char *file, int line, const char *expr, long long got, long long want)
+{
+    if (got != want)
+        test_fail(file, line, "%s is %lld, not %lld", expr, got, want);
+}
+
+void test_check_str(const char *file, int line, const char *expr, const char *got, const char *want)
+{
+    if (got == NULL || strcmp(got, want) != 0)
+        test_fail(file, line, "%s is \"%s\", not \"%s\"", expr, got == NULL ? "(null)" : got, want);
+}
+
+void test_check_mem(const char *file, int line, const void *got, size_t got_len, const void *want,
+                    size_t want_len)
+{
+    if (got_len != want_len || memcmp(got, want, want_len) != 0)
+        test_fail(file, line, "got %zu bytes \"%.*s\", not %zu bytes \"%.*s\"", got_len,
+                  (int)got_len, (const char *)got, want_len, (int)want_len, (const char *)want);
+}
+
+static int slowness(void)
+{
+    const char *slow = getenv("PLAIT_SLOW");
+    int factor = slow != NULL ? atoi(slow) : 1;
+
+    return factor > 0 ? factor : 1;
+}
+
+/* Waits for the case's process; kills its group when the limit is over. Returns the wait status, -1
+ * after the limit. */
+static int wait_limited(pid_t pid, int limit_s)
+{
+    sigset_t set;
+    struct timespec left = { .tv_sec = limit_s };
+    int status;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (sigtimedwait(&set, NULL, &left) < 0 && errno == EAGAIN) {
+            kill(-pid, SIGKILL);
+            waitpid(pid, &status, 0);
+            return -1;
+        }
+    }
+    kill(-pid, SIGKILL); /* what the case left behind in its group */
+    return status;
+}
+
+/* 0 passed, 77 skipped, else failed. */
+static int run_case(const struct test_case *test, const sigset_t *old_mask)
+{
+    struct timespec begin, end;
+    const char *verdict;
+    int status, rc;
+
+    fflush(NULL);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    pid_t pid = fork();
+    if (pid < 0) {
+        perror("fork");
+        return 1;
+    }
+    if (pid == 0) {
+        setpgid(0, 0);
+        sigprocmask(SIG_SETMASK, old_mask, NULL);
+        test->run();
+        exit(0);
+    }
+    setpgid(pid, pid);
+    status = wait_limited(pid, test->limit_s * slowness());
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    if (status == -1) {
+        rc = 1;
+        verdict = "TIME LIMIT";
+    } else if (WIFSIGNALED(status)) {
+        rc = 1;
+        verdict = strsignal(WTERMSIG(status));
+    } else {
+        rc = WEXITSTATUS(status);
+        verdict = rc == 0 ? "ok" : rc == EXIT_SKIPPED ? "skipped" : "FAILED";
+    }
+    printf("%-8s %s (%.2f s)\n", verdict, test->name,
+           (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
+    fflush(stdout);
+    return rc;
+}
+
+static bool is_wanted(const struct test_case *test, int argc, char **argv)
+{
+    if (argc < 2)
+        return true;
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], test->name) == 0)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    int passed = 0, failed = 0, skipped = 0;
+    sigset_t set, old_mask;
+
+    if (argc == 2 && strcmp(argv[1], "-l") == 0) {
+        for (struct test_case *test = first_case; test != NULL; test = test->next)
+            puts(test->name);
+        return 0;
+    }
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, &old_mask);
+    for (struct test_case *test = first_case; test != NULL; test = test->next) {
+        if (!is_wanted(test, argc, argv))
+            continue;
+        int rc = run_case(test, &old_mask);
+        if (rc == 0)
+            passed++;
+        else if (rc == EXIT_SKIPPED)
+            skipped++;
+        else
+            failed++;
+    }
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed > 0 || passed + skipped == 0;
+}
