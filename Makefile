@@ -47,7 +47,7 @@ install: all
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
 
 fmt:
-	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+	@find src include tests bench examples -name '*.[ch]' -exec clang-format -i {} +
 
 lint: configure
 	@tools/lint

@@ -26,6 +26,8 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/tree.c
     # wait: the one place that knows how a task sleeps
     src/wait/mutex.c
+    src/wait/sleeper.c
+    src/wait/sleeper.c
     src/wait/table.c
     src/wait/time.c
     src/wait/wait.c

@@ -3,7 +3,7 @@
 
 SPDX-License-Identifier: MIT
 
-A module is foo.c with foo.h: a circle of two of them can neither be read nor tested one at a time, even where the
+A module is foo.c with foo.h and foo_private.h: a circle of two of them can neither be read nor tested one at a time, even where the
 compiler would take it. An entry of src/LAYERS may be a file; it then is a layer of its own within its folder. A public
 header belongs to the lowest layer that has a folder or a file of its name.
 """
@@ -46,6 +46,10 @@ def resolve(root, file, mark, name):
     if file.stem.endswith("_test") and (root / "tests/harness" / name).exists():
         return "harness", name
     return None
+
+
+def module_of(path):
+    return path.with_suffix("").as_posix().removesuffix("_private")
 
 
 def find_circle(graph):
@@ -99,7 +103,7 @@ def check(root):
             if theirs is not None and theirs > mine:
                 wrong.append(f"{where}: {layers[mine]} includes {found.group(2)}, which lies above it")
             if kind == "src" and not file.stem.endswith(("_test", "_fuzz")):
-                module, other = path.with_suffix("").as_posix(), name.with_suffix("").as_posix()
+                module, other = module_of(path), module_of(name)
                 if module != other:
                     modules.setdefault(module, set()).add(other)
                 if theirs is not None and theirs != mine:

@@ -10,9 +10,10 @@
 
 #include <stdio.h>
 
+/* Of a verb, with its colon. */
 enum {
     NAME_BYTES = 32
-}; /* of a verb, with its colon */
+};
 
 static void add_names(struct cmd_out *out, const struct cmd_option *option, const char *before,
                       const char *between)

@@ -13,9 +13,10 @@
 #include <ctype.h>
 #include <string.h>
 
+/* Of the source, before what the escapes add. */
 enum {
     LINE = 64
-}; /* of the source, before what the escapes add */
+};
 
 static void add_escaped(struct cmd_out *out, const char *text, size_t n)
 {

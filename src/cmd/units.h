@@ -27,9 +27,10 @@ int cmd_parse_percent(const char *text, uint64_t *ret);
 /* Decimal digits. */
 int cmd_parse_u64(const char *text, uint64_t *ret);
 
+/* Room enough for each of the two below. */
 enum {
     CMD_FORMAT_CAP = 32
-}; /* room enough for each of the two below */
+};
 
 /* "850 us", "420 ms", "4.2 s", "3m 05s", "1h 12m", "2d 03h". A negative length counts as 0. Returns
  * buf. */

@@ -45,9 +45,10 @@ int plait__os_tmpfile(const char *dir);
 /* Two ends of a channel that keeps messages apart and can carry descriptors. */
 int plait__os_channel(int ret_fds[2]);
 
+/* A message carries at most so many. */
 enum {
     PLAIT__CHANNEL_FDS = 4
-}; /* a message carries at most so many */
+};
 
 /* Sends one message whole. -EAGAIN: no room now · -EMSGSIZE: too large for the channel · -EPIPE,
  * -ECONNRESET: the other end is gone. Never raises SIGPIPE, never blocks. */

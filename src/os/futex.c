@@ -15,9 +15,10 @@
 #    define SYS_futex_waitv 449
 #endif
 
+/* FUTEX2_SIZE_U32, which older headers call FUTEX_32. */
 enum {
     WORD_32_BITS = 2
-}; /* FUTEX2_SIZE_U32, which older headers call FUTEX_32 */
+};
 
 /* The kernel's struct futex_waitv, which Linux 5.10 headers lack. */
 struct waitv {

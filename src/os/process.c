@@ -22,9 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* P_PIDFD, which older headers lack. */
 enum {
     WAIT_PIDFD = 3
-}; /* P_PIDFD, which older headers lack */
+};
 
 pid_t plait__os_fork(void)
 {

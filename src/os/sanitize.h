@@ -13,9 +13,10 @@
 #endif
 
 #ifdef PLAIT__TSAN
+/* Its background thread. */
 enum {
     PLAIT__SANITIZER_THREADS = 1
-}; /* its background thread */
+};
 #else
 enum {
     PLAIT__SANITIZER_THREADS = 0

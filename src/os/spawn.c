@@ -17,9 +17,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+/* Execvp builds an argument list for scripts without #! on it. */
 enum {
     SPAWN_STACK_BYTES = 256 * 1024
-}; /* execvp builds an argument list for scripts without #! on it */
+};
 
 /* What the child is told, and where it leaves word of a failure. */
 struct child {

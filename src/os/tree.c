@@ -18,9 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A fork bomb may win some rounds; then we give up and say how many we killed. */
 enum {
     KILL_ROUNDS = 1000
-}; /* a fork bomb may win some rounds; then we give up and say how many we killed */
+};
 
 struct process {
     pid_t pid;

@@ -32,9 +32,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* How often a stopping tree is looked at. */
 enum {
     LOOK_AGAIN_NS = 10 * 1000 * 1000
-}; /* how often a stopping tree is looked at */
+};
 
 struct kept {
     struct plait__list node;       /* in running or unsent */

@@ -5,7 +5,7 @@
 #define PLAIT__WAIT_TABLE_H
 
 #include "base/list.h"
-#include "wait/wait.h"
+#include "wait/sleeper.h"
 
 /* One wait of one parked task; lives on the waiting task's stack. */
 struct plait__waiter {

@@ -1,10 +1,5 @@
 /* The seam: waiting on words and descriptors.
  * SPDX-License-Identifier: MIT
- *
- * How a cancel finds a sleeping thread. On a word: the thread sleeps on two words, the one it wants
- * and its own cancel word (futex_waitv); the kernel compares both, so a cancel between our look and
- * the sleep is not lost. Without futex_waitv it sleeps in slices. On descriptors: an eventfd of the
- * task's is polled along.
  */
 #include "wait/wait.h"
 #include "base/time.h"
@@ -17,57 +12,15 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+/* How late a cancel may come without futex_waitv. */
 enum {
     CANCEL_SLICE_NS = 20 * 1000 * 1000
-}; /* how late a cancel may come without futex_waitv */
+};
 
 enum {
     FDS_ON_STACK = 32
 };
-
-static _Thread_local struct plait__sleeper *current_sleeper; /* owner thread */
-
-struct plait__sleeper *plait__sleeper_current(void)
-{
-    return current_sleeper;
-}
-
-void plait__sleeper_set_current(struct plait__sleeper *sleeper)
-{
-    current_sleeper = sleeper;
-}
-
-void plait__sleeper_fini(struct plait__sleeper *sleeper)
-{
-    int wake_fd = __atomic_exchange_n(&sleeper->wake_fd, 0, __ATOMIC_SEQ_CST);
-
-    if (wake_fd > 0)
-        close(wake_fd - 1);
-}
-
-bool plait__is_cancelled(const struct plait__sleeper *sleeper)
-{
-    return sleeper != NULL && __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0;
-}
-
-void plait__cancel(struct plait__sleeper *sleeper)
-{
-    int wake_fd;
-
-    /* seq_cst: either the sleeper sees `cancel` after it has published wake_fd, or we see wake_fd
-     * here */
-    __atomic_store_n(&sleeper->cancel, 1, __ATOMIC_SEQ_CST);
-    if (sleeper->ops != NULL) {
-        sleeper->ops->unpark(sleeper);
-        return;
-    }
-    plait__os_futex_wake(&sleeper->cancel, UINT_MAX);
-    wake_fd = __atomic_load_n(&sleeper->wake_fd, __ATOMIC_SEQ_CST);
-    if (wake_fd > 0)
-        plait__os_eventfd_raise(wake_fd - 1);
-}
 
 static bool has_passed(plait_deadline until)
 {
@@ -133,7 +86,7 @@ static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint
 
 int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until)
 {
-    struct plait__sleeper *sleeper = current_sleeper;
+    struct plait__sleeper *sleeper = plait__sleeper_current();
 
     if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
         return 0;
@@ -154,28 +107,13 @@ void plait__wake_word(uint32_t *word, unsigned n)
         plait__os_futex_wake(word, n == UINT_MAX ? UINT_MAX : n - woken);
 }
 
-/* The task's eventfd, made at the first wait on descriptors. */
-static int wake_fd_of(struct plait__sleeper *sleeper)
-{
-    int wake_fd = __atomic_load_n(&sleeper->wake_fd, __ATOMIC_SEQ_CST);
-
-    if (wake_fd > 0)
-        return wake_fd - 1;
-    wake_fd = plait__os_eventfd();
-    if (wake_fd < 0)
-        return wake_fd;
-    /* seq_cst: the partner is plait__cancel */
-    __atomic_store_n(&sleeper->wake_fd, wake_fd + 1, __ATOMIC_SEQ_CST);
-    return wake_fd;
-}
-
 /* Polls the descriptors with the task's eventfd behind them. */
 static int poll_cancellable(struct plait__sleeper *sleeper, struct plait__fd *fds, size_t n,
                             plait_deadline until)
 {
     struct plait__fd on_stack[FDS_ON_STACK];
     struct plait__fd *all = on_stack;
-    int rc = wake_fd_of(sleeper);
+    int rc = plait__sleeper_wake_fd(sleeper);
 
     if (rc < 0)
         return rc;
@@ -196,7 +134,7 @@ static int poll_cancellable(struct plait__sleeper *sleeper, struct plait__fd *fd
 
 int plait__wait_fds(struct plait__fd *fds, size_t n, plait_deadline until)
 {
-    struct plait__sleeper *sleeper = current_sleeper;
+    struct plait__sleeper *sleeper = plait__sleeper_current();
     int rc;
 
     if (sleeper == NULL)

@@ -49,6 +49,12 @@ class Layers(TreeCase):
         })
         self.assert_wrong(layers.check(self.root), "circle")
 
+    def test_a_private_header_belongs_to_its_module(self):
+        self.write({
+            "src/os/a.h": "", "src/os/a_private.h": '#include "os/a.h"\n', "src/os/a.c": '#include "os/a_private.h"\n',
+        })
+        self.assertEqual(layers.check(self.root), [])
+
     def test_a_circle_of_folders_fails_even_when_no_file_closes_it(self):
         self.write({
             "src/base/a.c": '#include "os/b.h"\n', "src/os/b.h": "",

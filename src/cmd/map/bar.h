@@ -9,9 +9,13 @@
 #include "base/buf.h"
 #include "cmd/map/counts.h"
 
+#include <stdbool.h>
+
+
+/* So many last jobs are the present. */
 enum {
     MAP_BAR_JOBS = 128
-}; /* so many last jobs are the present */
+};
 
 /* How the last jobs went. */
 struct map_bar_times {

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cmd/exit.h"
+#include "cmd/map/codes.h"
 #include "cmd/map/engine.h"
 #include "cmd/map/halt.h"
 #include "os/clock.h"
@@ -107,21 +108,6 @@ static void set_result(struct map_engine *engine, struct map_job *job,
     engine->refusals = 0;
 }
 
-/* Is the number in a list such as "75,100-110"? The list was checked when it was parsed. */
-static bool is_in_list(const char *list, int number)
-{
-    while (*list != '\0') {
-        char *rest;
-        long first = strtol(list, &rest, 10), last = first;
-        if (*rest == '-')
-            last = strtol(rest + 1, &rest, 10);
-        if (number >= first && number <= last)
-            return true;
-        list = *rest == ',' ? rest + 1 : rest;
-    }
-    return false;
-}
-
 static bool must_retry(const struct map_engine *engine, const struct map_job *job)
 {
     const struct map_options *options = engine->options;
@@ -131,7 +117,7 @@ static bool must_retry(const struct map_engine *engine, const struct map_job *jo
     if (!map_result_failed(&job->result) || job->attempt >= options->retries ||
         engine->phase != MAP_STARTING)
         return false;
-    return options->retry_on == NULL || is_in_list(options->retry_on, code);
+    return options->retry_on == NULL || map_codes_has(options->retry_on, code);
 }
 
 /* From try to try the pause doubles. */

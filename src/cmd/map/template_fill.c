@@ -13,6 +13,7 @@
  * and leaves every other line to the shell.
  */
 #include "cmd/map/quote.h"
+#include "cmd/map/template.h"
 #include "cmd/map/template_private.h"
 
 #include <errno.h>

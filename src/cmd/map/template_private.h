@@ -13,7 +13,10 @@
 #ifndef PLAIT__CMD_MAP_TEMPLATE_PRIVATE_H
 #define PLAIT__CMD_MAP_TEMPLATE_PRIVATE_H
 
-#include "cmd/map/template.h"
+#include "base/buf.h"
+#include "cmd/map/values.h"
+
+#include <stdbool.h>
 
 enum map_part_kind {
     MAP_PART_TEXT,

@@ -1,0 +1,69 @@
+/* A task as the seam knows it.
+ * SPDX-License-Identifier: MIT
+ *
+ * How a cancel finds a sleeping thread. On a word: the thread sleeps on two words, the one it wants
+ * and its own cancel word (futex_waitv); the kernel compares both, so a cancel between our look and
+ * the sleep is not lost. Without futex_waitv it sleeps in slices. On descriptors: an eventfd of the
+ * task's is polled along.
+ */
+#include "wait/sleeper.h"
+#include "os/futex.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+static _Thread_local struct plait__sleeper *current_sleeper; /* owner thread */
+
+struct plait__sleeper *plait__sleeper_current(void)
+{
+    return current_sleeper;
+}
+
+void plait__sleeper_set_current(struct plait__sleeper *sleeper)
+{
+    current_sleeper = sleeper;
+}
+
+void plait__sleeper_fini(struct plait__sleeper *sleeper)
+{
+    int wake_fd = __atomic_exchange_n(&sleeper->wake_fd, 0, __ATOMIC_SEQ_CST);
+
+    if (wake_fd > 0)
+        close(wake_fd - 1);
+}
+
+bool plait__is_cancelled(const struct plait__sleeper *sleeper)
+{
+    return sleeper != NULL && __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0;
+}
+
+void plait__cancel(struct plait__sleeper *sleeper)
+{
+    int wake_fd;
+
+    /* seq_cst: either the sleeper sees `cancel` after it has published wake_fd, or we see wake_fd
+     * here */
+    __atomic_store_n(&sleeper->cancel, 1, __ATOMIC_SEQ_CST);
+    if (sleeper->ops != NULL) {
+        sleeper->ops->unpark(sleeper);
+        return;
+    }
+    plait__os_futex_wake(&sleeper->cancel, UINT_MAX);
+    wake_fd = __atomic_load_n(&sleeper->wake_fd, __ATOMIC_SEQ_CST);
+    if (wake_fd > 0)
+        plait__os_eventfd_raise(wake_fd - 1);
+}
+
+int plait__sleeper_wake_fd(struct plait__sleeper *sleeper)
+{
+    int wake_fd = __atomic_load_n(&sleeper->wake_fd, __ATOMIC_SEQ_CST);
+
+    if (wake_fd > 0)
+        return wake_fd - 1;
+    wake_fd = plait__os_eventfd();
+    if (wake_fd < 0)
+        return wake_fd;
+    /* seq_cst: the partner is plait__cancel */
+    __atomic_store_n(&sleeper->wake_fd, wake_fd + 1, __ATOMIC_SEQ_CST);
+    return wake_fd;
+}
