@@ -144,7 +144,8 @@ int cmd_info(int argc, char **argv)
         next = cmd_usage_error(&cmd_page_info, "--json: this plait was built without jansson");
     if (next < 0)
         return CMD_EXIT_USAGE;
-    rc = request.json ? cmd_info_json(&printer.out.buf) : cmd_facts_tell(cmd_info_json_library(), print_fact, &printer);
+    rc = request.json ? cmd_info_json(&printer.out.buf)
+                      : cmd_facts_tell(cmd_info_json_library(), print_fact, &printer);
     if (printer.out.error == 0)
         printer.out.error = rc;
     return cmd_out_finish(&printer.out);

@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 /* A program that was started with 0, 1 or 2 closed would get its first files there: a log would
- * receive the output of all jobs. /dev/null takes these places, and for reading only: who writes to
- * a closed standard output has to be told (EBADF), not to be given a hole. */
+ * receive the output of all jobs. /dev/null takes these places, and the wrong way round: who writes
+ * to a closed standard output, or reads a closed standard input, has to be told (EBADF), not to be
+ * given a hole or an end. */
 static int fill_standard_fds(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDONLY) != fd)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
             return -errno;
     return 0;
 }

@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 
-
 /* So many last jobs are the present. */
 enum {
     MAP_BAR_JOBS = 128

@@ -4,8 +4,8 @@
 #ifndef PLAIT__CMD_MAP_HALT_H
 #define PLAIT__CMD_MAP_HALT_H
 
-#include "cmd/map/options.h"
 #include "cmd/map/counts.h"
+#include "cmd/map/options.h"
 
 /* Is the condition of --halt reached? A percentage counts of all jobs once their number is known,
  * and for `fail` not before three have failed, as with GNU parallel. */

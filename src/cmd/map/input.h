@@ -17,7 +17,8 @@ struct map_input;
 
 /* Opens all sources; reads the header line if --header asks for one (this alone may block).
  * -EINVAL and the like with one sentence in `error` ("cannot read 'x': No such file or directory"). */
-int map_input_open(struct map_input **ret, const struct map_options *options, struct plait__buf *error);
+int map_input_open(struct map_input **ret, const struct map_options *options,
+                   struct plait__buf *error);
 void map_input_close(struct map_input *input);
 
 /* The names that --header gave; *ret_n 0: none. They live as long as the input. */
@@ -26,7 +27,8 @@ const char *const *map_input_names(const struct map_input *input, size_t *ret_n)
 size_t map_input_columns(const struct map_input *input);
 
 /* For -X and -s: the template whose length counts, and over how many jobs the last values are spread evenly. */
-void map_input_set_template(struct map_input *input, const struct map_template *template, unsigned jobs);
+void map_input_set_template(struct map_input *input, const struct map_template *template,
+                            unsigned jobs);
 
 /* The values of the next job, into an empty *ret.
  * 1: here they are · 0: the input has ended · -EAGAIN: wait until map_input_fd is readable · else an error, with one

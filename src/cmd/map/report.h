@@ -27,7 +27,7 @@ void map_report_wipe(struct map_report *report);
 /* A message of plait's own: "plait map: …" on a line of its own, the bar being wiped first. */
 void map_report_say(struct map_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* The end: wipe, count of unprinted failures, summary if asked (slowest job with its peak memory, totals, speed-up). */
+/* The end: wipe, count of unprinted failures, summary if asked (slowest job with its peak memory, totals, how many ran at once). */
 void map_report_finish(struct map_report *report, const struct map_counts *counts, int64_t now_ns);
 
 #endif

@@ -298,7 +298,7 @@ TEST(the_summary_can_be_read)
         look(),
         "plait map: 4 jobs in 8.0 s: 2 ok, 1 failed, 1 of them lost with their keeper, 1 skipped, "
         "1 retry, 2 not run\n"
-        "  speed-up  2.0x: 16.0 s of work in 8.0 s\n"
+        "  at once   2.0 on average: 16.0 s of jobs in 8.0 s\n"
         "  CPU time  15.0 s (14.0 s user, 1.0 s system)\n"
         "  slowest   12.0 s (1.1 G rss): job 2: convert big.png\n"
         "  job log   run.log\n");

@@ -154,9 +154,11 @@ TEST(a_folder_that_cannot_be_made_is_named)
     struct map_values values = { .v = &value, .n = 1 };
 
     CHECK_INT(map_results_paths(&paths, &(struct map_results_tree){ .dir = "/dev/null/x" }, &values,
-                                &error), -ENOTDIR);
+                                &error),
+              -ENOTDIR);
     CHECK_STR(error.data, "cannot make the folder '/dev/null/x/1/a': Not a directory");
     CHECK(paths.seq == NULL);
-    CHECK_INT(map_results_paths(&paths, &(struct map_results_tree){ .dir = "" }, &values, &error), -ENOENT);
+    CHECK_INT(map_results_paths(&paths, &(struct map_results_tree){ .dir = "" }, &values, &error),
+              -ENOENT);
     plait__buf_fini(&error);
 }

@@ -91,7 +91,7 @@ static int find_extent(struct map_spool *spool, struct map_stream *stream, size_
 /* Moves the tail into the file. */
 static int spill(struct map_spool *spool, struct map_stream *stream)
 {
-    struct map_extent *extent;
+    struct map_extent *extent = NULL;
     size_t n = stream->tail.len;
     int rc = open_spool(spool);
 

@@ -79,7 +79,7 @@ static int add_work(struct plait__buf *text, const struct map_summary *summary)
     int rc = 0;
 
     if (summary->wall_ns > 0)
-        rc = plait__buf_printf(text, "  speed-up  %.1fx: %s of work in %s\n",
+        rc = plait__buf_printf(text, "  at once   %.1f on average: %s of jobs in %s\n",
                                (double)summary->run_ns / (double)summary->wall_ns,
                                cmd_format_duration(a, sizeof a, summary->run_ns),
                                cmd_format_duration(b, sizeof b, summary->wall_ns));

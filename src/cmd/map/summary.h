@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  *     plait map: 3000 jobs in 12.3 s: 2990 ok, 8 failed, 2 skipped, 5 retries
- *       speed-up  3.8x: 46.9 s of work in 12.3 s
+ *       at once   3.8 on average: 46.9 s of jobs in 12.3 s
  *       CPU time  44.1 s (40.0 s user, 4.1 s system)
  *       slowest   12.0 s (1.1 G rss): job 17: convert big.png
  *       job log   run.log
@@ -11,9 +11,9 @@
 #define PLAIT__CMD_MAP_SUMMARY_H
 
 #include "base/buf.h"
+#include "cmd/map/counts.h"
 #include "cmd/map/options.h"
 #include "cmd/map/printable.h"
-#include "cmd/map/counts.h"
 #include "cmd/map/result.h"
 
 /* What is summed up while jobs end. Zero bytes are none yet. */
