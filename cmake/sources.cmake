@@ -33,7 +33,9 @@ set(PLAIT_LIBRARY_SOURCES
     src/wait/wait.c
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
+    src/task/keeper_guards.c
     src/task/keeper_main.c
+    src/task/keeper_words.c
     src/task/process.c
     src/task/task.c
     src/task/thread.c

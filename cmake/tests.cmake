@@ -1,6 +1,8 @@
 # The tests. `ctest -L unit` runs the tests beside the sources; the other labels are the folders of tests/.
 # A test that exits with 77 is a skip; tools/check counts it and fails when tests/skips.txt does not list it.
 
+include(CheckSymbolExists)
+
 set(slow 1)
 if(PLAIT_SANITIZE)
     set(slow 5) # the harness multiplies its time limits by it
@@ -93,4 +95,16 @@ if(PLAIT_FUZZ)
         add_dependencies(fuzzers ${target})
         plait_register(fuzz-${name} fuzz TIMEOUT ${fuzz_limit} COMMAND ${target} -max_total_time=${PLAIT_FUZZ_SECONDS} -timeout=5 ${found} ${corpus})
     endforeach()
+endif()
+
+# The fault injector goes in by LD_PRELOAD, which needs glibc's allocator and no sanitizer's.
+check_symbol_exists(__GLIBC__ features.h PLAIT_HAS_GLIBC)
+if(PLAIT_HAS_GLIBC AND NOT PLAIT_SANITIZE)
+    add_library(plait-inject MODULE tests/fault/inject.c)
+    target_link_libraries(plait-inject PRIVATE plait-flags ${CMAKE_DL_LIBS})
+    add_executable(fault-task-program tests/fault/task_program.c)
+    target_include_directories(fault-task-program PRIVATE include src)
+    target_link_libraries(fault-task-program PRIVATE plait-flags plait-static)
+    set_target_properties(plait-inject fault-task-program PROPERTIES
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 endif()

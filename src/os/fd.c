@@ -176,6 +176,12 @@ union control {
     struct cmsghdr align;
 };
 
+/* Nothing was moved for want of the kernel's memory: come again. */
+static int explain_channel(int error)
+{
+    return error == ENOBUFS || error == ENOMEM ? -EAGAIN : -error;
+}
+
 int plait__os_channel_send(int channel, const void *bytes, size_t n, const int *fds, size_t n_fds)
 {
     union control control;
@@ -198,7 +204,7 @@ int plait__os_channel_send(int channel, const void *bytes, size_t n, const int *
         if (sendmsg(channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
             return 0;
         if (errno != EINTR)
-            return errno == ENOBUFS ? -EAGAIN : -errno;
+            return explain_channel(errno);
     }
 }
 
@@ -233,7 +239,7 @@ ssize_t plait__os_channel_recv(int channel, void *bytes, size_t cap, int *ret_fd
         n = recvmsg(channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
-        return -errno;
+        return explain_channel(errno);
     *ret_n = take_fds(&message, ret_fds);
     if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         for (size_t i = 0; i < *ret_n; i++)

@@ -71,7 +71,8 @@ struct plait__tree {
     pid_t root;      /* this process; 0: none */
     pid_t group;     /* this process group; 0: none */
     pid_t adopter;   /* children of this process … */
-    const char *env; /* … whose initial environment has a string that begins with this; NULL: all
+    const char *env; /* … whose initial environment has this string (ends it with a dot: one that
+                        begins so); NULL: all
                         children */
     bool anywhere;   /* with env: of any process, not only of `adopter` */
 };

@@ -13,20 +13,25 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* Execvp builds an argument list for scripts without #! on it. */
 enum {
-    SPAWN_STACK_BYTES = 256 * 1024
+    SPAWN_STACK_BYTES = 64 * 1024,
+    SPAWN_GUARD_BYTES = 64 * 1024, /* below it: whatever the size of a page, an overflow faults */
 };
 
 /* What the child is told, and where it leaves word of a failure. */
 struct child {
     const struct plait__spawn *spawn;
     pid_t parent;
-    int error; /* written by the child, read after it is gone or has exec'd */
+    const char *path; /* where to look the file up; NULL: the file is a path itself */
+    char *candidate;  /* room for each path that is tried */
+    char **script;    /* room for the words of a script without #! */
+    int error;        /* written by the child, read after it is gone or has exec'd */
     const char *step;
 };
 
@@ -45,6 +50,50 @@ static void set_dispositions(const struct plait__spawn *spawn)
         bool ignore = (spawn->ignored & plait__signal_bit(number)) != 0;
         sigaction(number, &(struct sigaction){ .sa_handler = ignore ? SIG_IGN : SIG_DFL }, NULL);
     }
+}
+
+/* As execvp: a file that the kernel takes for no program is a script for the shell. */
+static void exec_path(const struct child *child, char *path)
+{
+    static char shell[] = "/bin/sh";
+    char *const *argv = child->spawn->argv;
+
+    execve(path, argv, child->spawn->envp);
+    if (errno != ENOEXEC)
+        return;
+    child->script[0] = shell;
+    child->script[1] = path;
+    execve(shell, child->script, child->spawn->envp);
+}
+
+/* As execvp: tries each folder of PATH; a file that may not be executed counts only if there is no
+ * other. */
+static void exec_file(const struct child *child)
+{
+    const char *path = child->path;
+    bool is_denied = false;
+
+    if (path == NULL) {
+        exec_path(child, child->candidate);
+        return;
+    }
+    for (;;) {
+        size_t n = strcspn(path, ":");
+        char *end = child->candidate;
+        memcpy(end, path, n);
+        end += n;
+        if (n > 0)
+            *end++ = '/';
+        strcpy(end, child->spawn->file);
+        exec_path(child, child->candidate);
+        is_denied = is_denied || errno == EACCES;
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+            return;
+        if (path[n] == '\0')
+            break;
+        path += n + 1;
+    }
+    errno = is_denied ? EACCES : ENOENT;
 }
 
 static int run_child(void *arg)
@@ -71,42 +120,80 @@ static int run_child(void *arg)
         return fail_at(child, "nice");
     set_dispositions(spawn);
     sigprocmask(SIG_SETMASK, &none, NULL); /* last: from here a signal may end us */
-    execvpe(spawn->file, spawn->argv, spawn->envp);
+    exec_file(child);
     return fail_at(child, "exec");
 }
 
 void *plait__os_spawn_stack(void)
 {
-    void *stack = mmap(NULL, SPAWN_STACK_BYTES, PROT_READ | PROT_WRITE,
+    char *stack = mmap(NULL, SPAWN_GUARD_BYTES + SPAWN_STACK_BYTES, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 
-    return stack == MAP_FAILED ? NULL : stack;
+    if (stack == MAP_FAILED)
+        return NULL;
+    if (mprotect(stack + SPAWN_GUARD_BYTES, SPAWN_STACK_BYTES, PROT_READ | PROT_WRITE) == 0)
+        return stack;
+    plait__os_spawn_stack_free(stack);
+    return NULL;
 }
 
 void plait__os_spawn_stack_free(void *stack)
 {
     if (stack != NULL)
-        munmap(stack, SPAWN_STACK_BYTES);
+        munmap(stack, SPAWN_GUARD_BYTES + SPAWN_STACK_BYTES);
 }
 
-pid_t plait__os_spawn(const struct plait__spawn *spawn, const char **ret_step)
+/* What exec will need and the child must not allocate. 0 or -ENOMEM. */
+static int prepare_exec(const struct plait__spawn *spawn, struct child *child)
 {
+    size_t n = 0, length = strlen(spawn->file) + 1;
+
+    while (spawn->argv[n] != NULL)
+        n++;
+    if (spawn->file[0] != '\0' && strchr(spawn->file, '/') == NULL) { /* no name is found nowhere */
+        child->path = getenv("PATH");
+        if (child->path == NULL)
+            child->path = "/bin:/usr/bin";
+        length += strlen(child->path) + 1;
+    }
+    child->candidate = malloc(length);
+    child->script = calloc(n + 2, sizeof *child->script);
+    if (child->candidate == NULL || child->script == NULL)
+        return -ENOMEM;
+    strcpy(child->candidate, spawn->file);
+    for (size_t i = 1; i < n; i++) /* "/bin/sh", the file, then the words behind the first */
+        child->script[i + 1] = spawn->argv[i];
+    return 0;
+}
+
+/* The child's pid, or -errno. */
+static pid_t clone_child(struct child *child)
+{
+    char *top = (char *)child->spawn->stack + SPAWN_GUARD_BYTES + SPAWN_STACK_BYTES;
     sigset_t all, old;
-    struct child child = { .spawn = spawn, .parent = getpid(), .step = "fork" };
     int error;
     pid_t pid;
 
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &old);
-    pid = clone(run_child, (char *)spawn->stack + SPAWN_STACK_BYTES,
-                CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
-    error = pid < 0 ? errno : child.error;
+    pid = clone(run_child, top, CLONE_VM | CLONE_VFORK | SIGCHLD, child);
+    error = pid < 0 ? errno : child->error;
     if (pid > 0 && error != 0)
         plait__os_reap(pid);
     sigprocmask(SIG_SETMASK, &old, NULL);
-    if (error != 0) {
+    return error != 0 ? -error : pid;
+}
+
+pid_t plait__os_spawn(const struct plait__spawn *spawn, const char **ret_step)
+{
+    struct child child = { .spawn = spawn, .parent = getpid(), .step = "fork" };
+    pid_t pid = prepare_exec(spawn, &child);
+
+    if (pid == 0)
+        pid = clone_child(&child);
+    if (pid < 0)
         *ret_step = child.step;
-        return -error;
-    }
+    free(child.candidate);
+    free(child.script);
     return pid;
 }

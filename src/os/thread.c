@@ -12,49 +12,64 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct start {
-    void (*fn)(void *arg);
-    void *arg;
-};
-
 static void *enter(void *arg)
 {
-    struct start start = *(struct start *)arg;
+    struct plait__thread_entry entry = *(struct plait__thread_entry *)arg;
 
     free(arg);
-    start.fn(start.arg);
+    pthread_cleanup_push(entry.on_exit, entry.arg);
+    entry.fn(entry.arg);
+    pthread_cleanup_pop(0);
     return NULL;
 }
 
-int plait__os_thread_start(void (*fn)(void *arg), void *arg, size_t stack_bytes)
+int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *entry,
+                           size_t stack_bytes)
 {
-    struct start *start = malloc(sizeof *start);
+    struct plait__thread_entry *copy = malloc(sizeof *copy);
     pthread_attr_t attr;
     pthread_t thread;
     sigset_t all, old;
     int rc;
 
-    if (start == NULL)
+    if (copy == NULL)
         return -ENOMEM;
-    *start = (struct start){ .fn = fn, .arg = arg };
+    *copy = *entry;
     rc = pthread_attr_init(&attr);
     if (rc != 0) {
-        free(start);
+        free(copy);
         return -rc;
     }
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     if (stack_bytes > 0)
         rc = pthread_attr_setstacksize(&attr, stack_bytes);
     if (rc == 0) {
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &old);
-        rc = pthread_create(&thread, &attr, enter, start);
+        rc = pthread_create(&thread, &attr, enter, copy);
         pthread_sigmask(SIG_SETMASK, &old, NULL);
     }
     pthread_attr_destroy(&attr);
-    if (rc != 0)
-        free(start);
-    return -rc;
+    if (rc != 0) {
+        free(copy);
+        return -rc;
+    }
+    *ret = (uintptr_t)thread;
+    return 0;
+}
+
+void plait__os_thread_join(uintptr_t thread)
+{
+    pthread_join((pthread_t)thread, NULL);
+}
+
+void plait__os_thread_detach(uintptr_t thread)
+{
+    pthread_detach((pthread_t)thread);
+}
+
+int plait__os_at_fork_child(void (*fn)(void))
+{
+    return -pthread_atfork(NULL, NULL, fn);
 }
 
 void plait__os_thread_set_name(const char *name)

@@ -6,12 +6,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-/* Starts a detached thread that runs fn(arg) with all signals blocked: signals stay the host's
- * business. stack_bytes 0: the system's default. -EAGAIN (limits), -ENOMEM, -EINVAL (stack size).
- * `name` is cut to 15 bytes. */
-int plait__os_thread_start(void (*fn)(void *arg), void *arg, size_t stack_bytes);
+/* What a thread runs. */
+struct plait__thread_entry {
+    void (*fn)(void *arg);
+    void (*on_exit)(void *arg); /* fn did not return: it called pthread_exit */
+    void *arg;
+};
+
+/* Starts a thread that runs fn(arg) with all signals blocked: signals stay the host's business.
+ * stack_bytes 0: the system's default. *ret is for one call of join or detach. -EAGAIN (limits),
+ * -ENOMEM, -EINVAL (stack size). */
+int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *entry,
+                           size_t stack_bytes);
+/* Waits until the kernel has ended a thread whose fn has returned. */
+void plait__os_thread_join(uintptr_t thread);
+void plait__os_thread_detach(uintptr_t thread);
+/* Has `fn` called in each forked child, also in those that the host forks. */
+int plait__os_at_fork_child(void (*fn)(void));
 void plait__os_thread_set_name(const char *name);
 /* The kernel's id of the calling thread. */
 pid_t plait__os_thread_id(void);

@@ -3,9 +3,14 @@
  *
  * A look at /proc is not a snapshot: while we read, processes fork, end, and their parents end.
  * Therefore a kill stops what it sees, looks again until nothing new has appeared — a stopped
- * process forks no more — and kills only then. A pid may be somebody else's by the time we signal
- * it, so a pidfd is opened and the start time compared once more first.
+ * process forks no more, but one that is told to stop in the middle of a fork finishes it first: all
+ * must be seen standing still — and kills only then. It kills children before their parents: at the end
+ * of a parent the kernel continues the stopped process groups that have become orphans, and a
+ * continued process forks. A pid may be somebody else's by the time we signal it, so a pidfd is
+ * opened and the start time compared once more first.
  */
+#include "os/clock.h"
+#include "os/fd.h"
 #include "os/pidfd.h"
 #include "os/process.h"
 
@@ -20,15 +25,21 @@
 
 /* A fork bomb may win some rounds; then we give up and say how many we killed. */
 enum {
-    KILL_ROUNDS = 1000
+    KILL_ROUNDS = 1000,
+    KILL_PATIENCE =
+        100, /* rounds in which we only wait; a process that sleeps for good in the kernel
+                            never stands still, but does not fork either */
+    LOOK_AGAIN_NS = 100 * 1000,
 };
 
 struct process {
     pid_t pid;
     pid_t parent;
     pid_t group;
-    bool dead; /* a zombie: it exists, but runs no more */
+    bool dead;    /* a zombie: it exists, but runs no more */
+    bool at_rest; /* stopped: it forks no more */
     bool meant;
+    size_t depth;             /* how many of its ancestors are meant too; set before a kill */
     unsigned long long start; /* in clock ticks after boot: with the pid, unique */
 };
 
@@ -48,7 +59,9 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t cap)
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    n = read(fd, buf, cap);
+    do
+        n = read(fd, buf, cap);
+    while (n < 0 && errno == EINTR);
     n = n < 0 ? -errno : n;
     close(fd);
     return n;
@@ -57,7 +70,7 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t cap)
 static bool read_process(pid_t pid, struct process *ret)
 {
     char line[512], state;
-    int parent, group;
+    int parent, group, threads;
     unsigned long long start;
     ssize_t n = read_proc(pid, "stat", line, sizeof line - 1);
 
@@ -67,14 +80,13 @@ static bool read_process(pid_t pid, struct process *ret)
     const char *rest = strrchr(line, ')'); /* the name before it may hold anything */
     if (rest == NULL ||
         sscanf(rest,
-               ") %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &state, &parent, &group, &start) != 4)
+               ") %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu",
+               &state, &parent, &group, &threads, &start) != 5)
         return false;
-    *ret = (struct process){ .pid = pid,
-                             .parent = parent,
-                             .group = group,
-                             .start = start,
-                             .dead = state == 'Z' || state == 'X' };
+    *ret = (struct process){ .pid = pid, .parent = parent, .group = group, .start = start };
+    /* the main thread of a process may have ended while others of it go on */
+    ret->at_rest = state == 'T' || state == 't';
+    ret->dead = (state == 'Z' || state == 'X') && threads <= 1;
     return true;
 }
 
@@ -92,6 +104,18 @@ static int add_row(struct table *table, const struct process *row)
     return 0;
 }
 
+/* Not the /proc of another pid namespace, whose numbers mean others. */
+static bool is_own_proc(void)
+{
+    char number[16];
+    ssize_t n = readlink("/proc/self", number, sizeof number - 1);
+
+    if (n <= 0)
+        return false;
+    number[n] = '\0';
+    return strtol(number, NULL, 10) == getpid();
+}
+
 static int read_table(struct table *table)
 {
     DIR *dir = opendir("/proc");
@@ -102,6 +126,10 @@ static int read_table(struct table *table)
     table->n = 0;
     if (dir == NULL)
         return -errno;
+    if (!is_own_proc()) {
+        closedir(dir);
+        return -ENOENT;
+    }
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         if (pid > 0 && read_process(pid, &row))
@@ -111,12 +139,13 @@ static int read_table(struct table *table)
     return rc;
 }
 
-/* Does the environment that the process was started with have a string beginning with `want`? */
+/* Does the environment that the process was started with have this string? One that ends with a dot
+ * need only be the beginning of it. */
 static bool has_env(pid_t pid, const char *want)
 {
     char path[64], *line = NULL;
     size_t cap = 0, len = strlen(want);
-    bool found = false;
+    bool found = false, is_prefix = len > 0 && want[len - 1] == '.';
     FILE *file;
 
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
@@ -124,7 +153,7 @@ static bool has_env(pid_t pid, const char *want)
     if (file == NULL) /* gone, or not ours to look at */
         return false;
     while (!found && getdelim(&line, &cap, '\0', file) > 0)
-        found = strncmp(line, want, len) == 0;
+        found = strncmp(line, want, len) == 0 && (is_prefix || line[len] == '\0');
     free(line);
     fclose(file);
     return found;
@@ -179,20 +208,22 @@ static void mark(const struct plait__tree *tree, struct table *table)
     }
 }
 
-/* Signals the process only if it is still the one that we saw. */
-static bool signal_row(const struct process *row, int signal)
+/* Signals the process only if it is still the one that we saw. 0; -ESRCH: it is gone; -errno. */
+static int signal_row(const struct process *row, int signal)
 {
     struct process now;
     int pidfd = plait__os_pidfd_open(row->pid);
-    bool sent = false;
+    int rc = -ESRCH;
 
     if (read_process(row->pid, &now) && now.start == row->start && !now.dead) {
         /* out of descriptors: by pid, with the smallest possible window */
-        sent = (pidfd >= 0 ? plait__os_pidfd_signal(pidfd, signal) : kill(row->pid, signal)) == 0;
+        rc = pidfd >= 0                   ? plait__os_pidfd_signal(pidfd, signal)
+             : kill(row->pid, signal) < 0 ? -errno
+                                          : 0;
     }
     if (pidfd >= 0)
         close(pidfd);
-    return sent;
+    return rc;
 }
 
 static bool was_stopped(const struct table *stopped, const struct process *row)
@@ -219,34 +250,77 @@ int plait__os_tree_signal(const struct plait__tree *tree, int signal)
     if (rc == 0)
         mark(tree, &table);
     for (size_t i = 0; rc == 0 && i < table.n; i++)
-        if (table.rows[i].meant && !table.rows[i].dead && signal_row(&table.rows[i], signal))
+        if (table.rows[i].meant && !table.rows[i].dead && signal_row(&table.rows[i], signal) == 0)
             met++;
     free(table.rows);
     return rc < 0 ? signal_group(tree, signal, rc) : met;
 }
 
+/* Stops all that are meant and not stopped yet, and notes them. 2: there were some, look again; 1:
+ * none, but not all stand still yet; 0: all do; -errno. */
+static int stop_round(const struct plait__tree *tree, struct table *table, struct table *stopped)
+{
+    int rc = read_table(table);
+    bool is_new = false, is_moving = false;
+
+    if (rc == 0)
+        mark(tree, table);
+    for (size_t i = 0; rc == 0 && i < table->n; i++) {
+        const struct process *row = &table->rows[i];
+        if (!row->meant || row->dead)
+            continue;
+        if (was_stopped(stopped, row)) {
+            is_moving = is_moving || !row->at_rest;
+            continue;
+        }
+        int sent = signal_row(row, SIGSTOP);
+        if (sent == 0)
+            rc = add_row(stopped, row);
+        /* who is gone may have left a child behind */
+        is_new = is_new || sent == 0 || sent == -ESRCH;
+    }
+    if (rc == 0 && is_moving && !is_new)
+        plait__os_poll(NULL, 0, plait__os_now_ns() + LOOK_AGAIN_NS);
+    return rc < 0 ? rc : is_new ? 2 : is_moving;
+}
+
+static int compare_depths(const void *a, const void *b)
+{
+    const struct process *left = a, *right = b;
+
+    return (left->depth < right->depth) - (left->depth > right->depth);
+}
+
+/* Brings children before their parents. */
+static void sort_leaves_first(struct table *table)
+{
+    if (table->n == 0)
+        return;
+    qsort(table->rows, table->n, sizeof *table->rows, compare_pids);
+    for (size_t i = 0; i < table->n; i++) {
+        const struct process *up = &table->rows[i];
+        size_t depth = 0;
+        /* the bound: rows of different moments could make a circle */
+        while (depth < table->n && (up = find_row(table, up->parent)) != NULL)
+            depth++;
+        table->rows[i].depth = depth;
+    }
+    qsort(table->rows, table->n, sizeof *table->rows, compare_depths);
+}
+
 int plait__os_tree_kill(const struct plait__tree *tree)
 {
     struct table table = { 0 }, stopped = { 0 };
-    int rc = 0, killed = 0;
-    bool is_new = true;
+    int rc = 2, killed = 0, patience = KILL_PATIENCE;
 
-    for (int round = 0; round < KILL_ROUNDS && is_new && rc == 0; round++) {
-        is_new = false;
-        rc = read_table(&table);
-        if (rc == 0)
-            mark(tree, &table);
-        for (size_t i = 0; rc == 0 && i < table.n; i++) {
-            const struct process *row = &table.rows[i];
-            if (!row->meant || row->dead || was_stopped(&stopped, row) || !signal_row(row, SIGSTOP))
-                continue;
-            is_new = true;
-            rc = add_row(&stopped, row);
-        }
+    for (int round = 0; round < KILL_ROUNDS && rc > 0 && patience > 0; round++) {
+        rc = stop_round(tree, &table, &stopped);
+        patience -= rc == 1;
     }
     /* out of memory or out of descriptors: what was stopped is killed all the same */
+    sort_leaves_first(&stopped);
     for (size_t i = 0; i < stopped.n; i++)
-        killed += signal_row(&stopped.rows[i], SIGKILL);
+        killed += signal_row(&stopped.rows[i], SIGKILL) == 0;
     free(table.rows);
     free(stopped.rows);
     return killed == 0 && rc < 0 ? signal_group(tree, SIGKILL, rc) : killed;

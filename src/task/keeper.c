@@ -10,6 +10,8 @@
  * here.
  */
 #include "task/keeper.h"
+#include "base/buf.h"
+#include "base/time.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/pidfd.h"
@@ -17,7 +19,6 @@
 #include "task/keeper_wire.h"
 #include "wait/wait.h"
 
-#include "base/buf.h"
 #include <plait/error.h>
 #include <plait/init.h>
 
@@ -36,7 +37,8 @@ static struct {
     int pidfd;
     int channel;
     uint64_t id;
-    uint64_t ignored; /* signals that were ignored when the first keeper was made */
+    uint64_t generation; /* counts the keepers of this process */
+    uint64_t ignored;    /* signals that were ignored when the first keeper was made */
     bool knows_ignored;
 } state;
 
@@ -80,6 +82,24 @@ static int lift(int fd)
     return copy;
 }
 
+/* The keeper is dead or of no use: reap it, kill what it ran. */
+static void bury(void)
+{
+    char env[KEEPER_ENV_BYTES];
+    struct plait__tree left = { .env = env, .anywhere = true };
+    struct plait__death death;
+    struct plait__fd dead = { .fd = state.pidfd, .wanted = PLAIT__FD_READ };
+
+    plait__os_pidfd_signal(state.pidfd, SIGKILL);
+    while (plait__os_pidfd_wait(state.pidfd, &death) == -EAGAIN)
+        plait__os_poll(&dead, 1, INT64_MAX);
+    snprintf(env, sizeof env, KEEPER_ENV "%" PRIx64 ".", state.id);
+    plait__os_tree_kill(&left);
+    close(state.channel);
+    close(state.pidfd);
+    state.pid = 0;
+}
+
 static int fork_keeper(int ours, int theirs, int self)
 {
     uint64_t id = plait__os_random();
@@ -94,10 +114,29 @@ static int fork_keeper(int ours, int theirs, int self)
     state.pidfd = pidfd;
     state.channel = ours;
     state.id = id;
+    state.generation++;
     return 0;
 }
 
-int plait__keeper_start(void)
+/* Hears whether it could set itself up. */
+static int wait_until_ready(void)
+{
+    struct keeper_event event = { 0 };
+    struct plait__fd word = { .fd = state.channel, .wanted = PLAIT__FD_READ };
+    int fds[PLAIT__CHANNEL_FDS];
+    size_t n_fds;
+    ssize_t n;
+
+    while ((n = plait__os_channel_recv(state.channel, &event, sizeof event, fds, &n_fds)) ==
+           -EAGAIN)
+        plait__os_poll(&word, 1, INT64_MAX); /* as short as its first instructions: no cancel */
+    if (n == (ssize_t)sizeof event && event.start_error == 0)
+        return 0;
+    bury();
+    return n == (ssize_t)sizeof event ? -event.start_error : PLAIT_EKEEPER;
+}
+
+static int start_once(void)
 {
     int channel[2], self, rc;
 
@@ -125,7 +164,15 @@ int plait__keeper_start(void)
         close(channel[1]);
     if (rc < 0 && channel[0] >= 0)
         close(channel[0]);
-    return rc;
+    return rc < 0 ? rc : wait_until_ready();
+}
+
+int plait__keeper_start(void)
+{
+    int rc = start_once();
+
+    /* killed before it was ready: it ran nothing yet, and another one may live */
+    return rc == PLAIT_EKEEPER ? start_once() : rc;
 }
 
 int plait_keeper_start(void)
@@ -133,22 +180,11 @@ int plait_keeper_start(void)
     return plait__keeper_start();
 }
 
-/* The keeper is dead or of no use: reap it, kill what it ran. */
-static void bury(void)
+static int wait_a_moment(plait_deadline until)
 {
-    char env[KEEPER_ENV_BYTES];
-    struct plait__tree left = { .env = env, .anywhere = true };
-    struct plait__death death;
-    struct plait__fd dead = { .fd = state.pidfd, .wanted = PLAIT__FD_READ };
+    int rc = plait_sleep(plait__deadline_earlier(until, plait_after_ms(2)));
 
-    plait__os_pidfd_signal(state.pidfd, SIGKILL);
-    while (plait__os_pidfd_wait(state.pidfd, &death) == -EAGAIN)
-        plait__os_poll(&dead, 1, INT64_MAX);
-    snprintf(env, sizeof env, KEEPER_ENV "%" PRIx64 ".", state.id);
-    plait__os_tree_kill(&left);
-    close(state.channel);
-    close(state.pidfd);
-    state.pid = 0;
+    return rc == 0 && plait_left_ns(until) == 0 ? -ETIMEDOUT : rc;
 }
 
 /* Sends a request; waits while the channel is full. */
@@ -160,9 +196,13 @@ static int send_request(const void *bytes, size_t n, const int *fds, size_t n_fd
         int rc = plait__os_channel_send(state.channel, bytes, n, fds, n_fds);
         if (rc == -EPIPE || rc == -ECONNRESET)
             return PLAIT_EKEEPER;
-        if (rc != -EAGAIN)
+        if (rc != -EAGAIN && rc != -ETOOMANYREFS)
             return rc;
-        rc = plait__wait_fds(&room, 1, until);
+        if (rc == -ETOOMANYREFS) /* descriptors on their way, of all processes of the user: no call
+                                    tells when */
+            rc = wait_a_moment(until);
+        else
+            rc = plait__wait_fds(&room, 1, until);
         if (rc < 0 && rc != -EINTR)
             return rc;
     }
@@ -293,10 +333,11 @@ int plait__keeper_next(struct plait__command_end *ret, plait_deadline until)
     }
 }
 
-int plait__keeper_stop(uint64_t id, int64_t kill_after_ns)
+int plait__keeper_time_out(uint64_t id, int64_t kill_after_ns)
 {
     return send_head(
-        (struct keeper_request){ .verb = KEEPER_STOP, .id = id, .kill_after_ns = kill_after_ns },
+        (struct keeper_request){
+            .verb = KEEPER_STOP, .id = id, .kill_after_ns = kill_after_ns, .is_timeout = true },
         NULL, 0);
 }
 
@@ -317,21 +358,24 @@ int plait__keeper_resume(void)
     return send_head((struct keeper_request){ .verb = KEEPER_RESUME }, NULL, 0);
 }
 
-int plait__keeper_guard(int pidfd, bool *ret_new)
+int plait__keeper_guard(pid_t pid, int pidfd)
 {
+    struct keeper_request guard = { .verb = KEEPER_GUARD, .id = (uint64_t)pid };
     int rc = plait__keeper_start();
 
     if (rc < 0)
         return rc;
-    rc = send_head((struct keeper_request){ .verb = KEEPER_GUARD }, &pidfd, 1);
+    rc = send_head(guard, &pidfd, 1);
     if (rc != PLAIT_EKEEPER)
         return rc;
     bury();
     rc = plait__keeper_start();
-    if (rc < 0)
-        return rc;
-    *ret_new = true;
-    return send_head((struct keeper_request){ .verb = KEEPER_GUARD }, &pidfd, 1);
+    return rc < 0 ? rc : send_head(guard, &pidfd, 1);
+}
+
+uint64_t plait__keeper_generation(void)
+{
+    return state.generation;
 }
 
 void plait__keeper_bye(void)

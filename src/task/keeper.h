@@ -56,13 +56,18 @@ int plait__keeper_next(struct plait__command_end *ret, plait_deadline until);
 /* Readable when plait__keeper_next has something to say; -1: no keeper. */
 int plait__keeper_fd(void);
 
-int plait__keeper_stop(uint64_t id, int64_t kill_after_ns);
+/* The command's time is over: SIGTERM to it and all below it, SIGKILL after kill_after_ns. */
+int plait__keeper_time_out(uint64_t id, int64_t kill_after_ns);
+/* The same for everything below the keeper; plait__keeper_next then says 0 when all has ended. */
 int plait__keeper_stop_all(int64_t kill_after_ns);
 int plait__keeper_pause(void);
 int plait__keeper_resume(void);
-/* Kill the process behind pidfd when this process dies. Makes a new keeper if the old one is dead:
- * then *ret_new is set, and what was guarded before must be guarded again. */
-int plait__keeper_guard(int pidfd, bool *ret_new);
+/* Kill the child `pid`, behind pidfd, when this process dies. Makes a new keeper if the old one is
+ * dead. */
+int plait__keeper_guard(pid_t pid, int pidfd);
+/* Another number for each keeper that this process made: what an earlier one guarded must be
+ * guarded again. */
+uint64_t plait__keeper_generation(void);
 /* In a forked child: let go of the parent's keeper, which is not ours. */
 void plait__keeper_forget(void);
 /* This process ends in an orderly way. */

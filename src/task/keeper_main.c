@@ -17,10 +17,11 @@
 #include "base/list.h"
 #include "os/clock.h"
 #include "os/fd.h"
-#include "os/pidfd.h"
 #include "os/process.h"
 #include "os/signal.h"
+#include "task/keeper_guards.h"
 #include "task/keeper_wire.h"
+#include "task/keeper_words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +35,10 @@
 
 /* How often a stopping tree is looked at. */
 enum {
-    LOOK_AGAIN_NS = 10 * 1000 * 1000
+    LOOK_FIRST_NS = 5 * 1000 * 1000,
+    LOOK_LAST_NS = 100 * 1000 * 1000,
+    LOOK_AGAIN_NS = 10 * 1000 * 1000, /* everything is being ended */
+    KILLS_IN_VAIN = 100,              /* rounds without anything left that we may kill: give up */
 };
 
 struct kept {
@@ -43,6 +47,7 @@ struct kept {
     struct keeper_event event;     /* filled bit by bit; sent at the end */
     int64_t started_ns;
     int64_t kill_after_ns;
+    int64_t look_ns;    /* STOPPING: from the last look to the next */
     int64_t kill_at_ns; /* STOPPING: SIGKILL from then on */
     pid_t pid;
     bool stopping;
@@ -60,12 +65,10 @@ static struct {
     struct plait__heap timers;
     struct plait__heap_node stop_all_timer;
     bool stopping_all;
+    int kills_in_vain;  /* rounds of SIGKILL in a row that met nobody */
     bool must_tell_all; /* KEEPER_ALL_ENDED is due */
     int64_t paused_ns;  /* since when; 0: not paused */
-    int *guarded;       /* pidfds */
-    size_t n_guarded, cap_guarded;
-    char **environment; /* room for additions in front, then the owner's */
-    size_t n_environment;
+    struct keeper_guards guards;
     void *stack;
     uint64_t ours_ignored; /* what the keeper ignores */
     char message[KEEPER_MESSAGE_BYTES];
@@ -82,8 +85,9 @@ static void send_unsent(void)
 {
     while (!plait__list_is_empty(&keeper.unsent)) {
         struct kept *kept = plait__list_entry(keeper.unsent.next, struct kept, node);
-        if (send_event(&kept->event) == -EAGAIN)
-            return;
+        int rc = send_event(&kept->event);
+        if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET)
+            return; /* the channel is full, or the kernel out of memory: again when there is room */
         plait__list_remove(&kept->node); /* sent; or the owner is gone, which its pidfd says too */
         free(kept);
     }
@@ -102,17 +106,21 @@ static void tell_end(struct kept *kept)
     send_unsent();
 }
 
+/* What has no place among the unsent. */
+static void send_now(const struct keeper_event *event)
+{
+    struct plait__fd room = { .fd = keeper.channel, .wanted = PLAIT__FD_WRITE };
+
+    while (send_event(event) == -EAGAIN)
+        if (plait__os_poll(&room, 1, plait__os_now_ns() + 1000000000) == 0)
+            _exit(1); /* the owner sees its keeper die, and kills what is left */
+}
+
 /* A request for which there is not even memory to remember it. */
 static void tell_refusal(uint64_t id, int error)
 {
-    struct keeper_event event = {
-        .word = KEEPER_ENDED, .id = id, .start_error = error, .step = "keeper"
-    };
-    struct plait__fd room = { .fd = keeper.channel, .wanted = PLAIT__FD_WRITE };
-
-    while (send_event(&event) == -EAGAIN)
-        if (plait__os_poll(&room, 1, plait__os_now_ns() + 1000000000) == 0)
-            _exit(1); /* the owner sees its keeper die, and kills what is left */
+    send_now(&(struct keeper_event){
+        .word = KEEPER_ENDED, .id = id, .start_error = error, .step = "keeper" });
 }
 
 /* ---- ending commands ---- */
@@ -134,19 +142,23 @@ static void set_timer(struct plait__heap_node *timer, int64_t at_ns)
     plait__heap_push(&keeper.timers, timer);
 }
 
-/* Look at a stopping command: is its tree empty, is it time to kill? */
+/* Look at a stopping command: is its tree empty, is it time to kill? Each look takes twice as long
+ * to come as the one before, up to LOOK_LAST_NS: a look is a walk through /proc, and there may be
+ * many trees. */
 static void look_at_stopping(struct kept *kept)
 {
     char env[KEEPER_ENV_BYTES];
     struct plait__tree tree = tree_of(kept, env);
-    int64_t now = plait__os_now_ns();
 
-    if (now >= kept->kill_at_ns)
+    if (plait__os_now_ns() >= kept->kill_at_ns)
         plait__os_tree_kill(&tree);
-    if (kept->main_ended && (plait__os_tree_signal(&tree, 0) == 0))
+    if (kept->main_ended && (plait__os_tree_signal(&tree, 0) == 0)) {
         tell_end(kept);
-    else
-        set_timer(&kept->timer, now + LOOK_AGAIN_NS);
+        return;
+    }
+    kept->look_ns = kept->look_ns == 0 ? LOOK_FIRST_NS : kept->look_ns * 2;
+    kept->look_ns = kept->look_ns < LOOK_LAST_NS ? kept->look_ns : LOOK_LAST_NS;
+    set_timer(&kept->timer, plait__os_now_ns() + kept->look_ns);
 }
 
 static void begin_stop(struct kept *kept, int64_t kill_after_ns)
@@ -161,46 +173,81 @@ static void begin_stop(struct kept *kept, int64_t kill_after_ns)
         plait__os_tree_signal(&tree, SIGCONT); /* a stopped process does not see SIGTERM */
     }
     kept->stopping = true;
+    kept->look_ns = 0;
     look_at_stopping(kept);
+    if (kill_after_ns > 0 && kept->timer.index != 0 && kept->timer.key > kept->kill_at_ns)
+        set_timer(&kept->timer, kept->kill_at_ns);
 }
 
-/* Signals everything below the keeper; where /proc cannot be read, the commands' groups. */
-static void signal_all(int signal)
+/* Signals everything below the keeper; where /proc cannot be read, the commands' groups. How many
+ * it met. */
+static int signal_all(int signal)
 {
     struct plait__tree all = { .adopter = getpid() };
     int rc = signal == SIGKILL ? plait__os_tree_kill(&all) : plait__os_tree_signal(&all, signal);
 
     if (rc >= 0)
-        return;
+        return rc;
+    rc = 0;
     list_for_each (node, &keeper.running) {
         struct plait__tree group = { .group = plait__list_entry(node, struct kept, node)->pid };
-        plait__os_tree_signal(&group, signal);
+        rc += plait__os_tree_signal(&group, signal);
     }
+    return rc;
+}
+
+/* Everything has ended, or only what we may not kill is left (a process of another user's). */
+static void finish_stop_all(void)
+{
+    struct kept *kept;
+
+    list_for_each_safe(node, &keeper.running)
+    {
+        kept = plait__list_entry(node, struct kept, node);
+        if (kept->main_ended)
+            tell_end(kept);
+    }
+    keeper.stopping_all = false;
+    keeper.must_tell_all = true;
+    plait__heap_remove(&keeper.timers, &keeper.stop_all_timer);
+    send_unsent();
+}
+
+static void kill_all_again(void)
+{
+    keeper.kills_in_vain = signal_all(SIGKILL) > 0 ? 0 : keeper.kills_in_vain + 1;
+    if (keeper.kills_in_vain > KILLS_IN_VAIN)
+        finish_stop_all();
+    else
+        set_timer(&keeper.stop_all_timer, plait__os_now_ns() + LOOK_AGAIN_NS);
 }
 
 static void begin_stop_all(int64_t kill_after_ns)
 {
     keeper.stopping_all = true;
+    keeper.kills_in_vain = 0;
     if (kill_after_ns > 0) {
         signal_all(SIGTERM);
         signal_all(SIGCONT);
         set_timer(&keeper.stop_all_timer, plait__os_now_ns() + kill_after_ns);
     } else {
-        signal_all(SIGKILL);
-        set_timer(&keeper.stop_all_timer, plait__os_now_ns() + LOOK_AGAIN_NS);
+        kill_all_again();
     }
 }
 
+/* Those that are due now, and no others: a look takes time, and requests and ends must be heard in
+ * between. */
 static void fire_timers(void)
 {
+    int64_t now = plait__os_now_ns();
+
     while (keeper.paused_ns == 0) {
         struct plait__heap_node *first = plait__heap_first(&keeper.timers);
-        if (first == NULL || first->key > plait__os_now_ns())
+        if (first == NULL || first->key > now)
             return;
         plait__heap_remove(&keeper.timers, first);
         if (first == &keeper.stop_all_timer) {
-            signal_all(SIGKILL);
-            set_timer(first, plait__os_now_ns() + LOOK_AGAIN_NS);
+            kill_all_again();
             continue;
         }
         struct kept *kept = plait__list_entry(first, struct kept, timer);
@@ -230,6 +277,7 @@ static void end_main(struct kept *kept, const struct plait__death *death)
     kept->main_ended = true;
     kept->event.death = *death;
     kept->event.run_ns = plait__os_now_ns() - kept->started_ns;
+    kept->look_ns = 0;
     if (kept->stopping)
         look_at_stopping(kept);
     else
@@ -247,66 +295,11 @@ static void reap(void)
         if (kept != NULL)
             end_main(kept, &death);
     }
-    if (pid == -ECHILD && keeper.stopping_all) {
-        keeper.stopping_all = false;
-        keeper.must_tell_all = true;
-        plait__heap_remove(&keeper.timers, &keeper.stop_all_timer);
-        send_unsent();
-    }
+    if (pid == -ECHILD && keeper.stopping_all)
+        finish_stop_all();
 }
 
 /* ---- starting commands ---- */
-
-/* Cuts the request's strings apart: file, cwd, argv and additions. NULL when they are not what the
- * request says. */
-static char **cut_strings(char *bytes, const struct keeper_request *request, const char **ret_file,
-                          const char **ret_cwd)
-{
-    size_t n = (size_t)request->n_argv + request->n_env;
-    char **strings = calloc(n + 2, sizeof *strings); /* argv, its NULL, additions */
-    char *at = bytes, *end = bytes + request->n_bytes;
-
-    if (strings == NULL)
-        return NULL;
-    *ret_file = at;
-    at += strlen(at) + 1;
-    *ret_cwd = request->has_cwd ? at : NULL;
-    if (request->has_cwd)
-        at += strlen(at) + 1;
-    for (size_t i = 0; i < n && at < end; i++) {
-        strings[i < request->n_argv ? i : i + 1] = at;
-        at += strlen(at) + 1;
-    }
-    return strings;
-}
-
-/* Is the variable ("NAME=value") one of these? */
-static bool is_among(const char *variable, char *const *set, size_t n)
-{
-    size_t len = strcspn(variable, "=") + 1;
-
-    for (size_t i = 0; i < n; i++)
-        if (strncmp(variable, set[i], len) == 0)
-            return true;
-    return false;
-}
-
-/* The command's additions, then the owner's environment without what they replace (shells disagree
- * on which of two equal names counts). */
-static char **make_environment(char *const *additions, size_t n, char *id_string)
-{
-    char **all = calloc(n + keeper.n_environment + 2, sizeof *all);
-    size_t n_all = n + 1;
-
-    if (all == NULL)
-        return NULL;
-    all[0] = id_string;
-    memcpy(all + 1, additions, n * sizeof *all);
-    for (size_t i = 0; i < keeper.n_environment; i++)
-        if (!is_among(keeper.environment[i], all, n + 1))
-            all[n_all++] = keeper.environment[i];
-    return all;
-}
 
 static int start(struct kept *kept, const struct keeper_request *request, char *bytes,
                  const int *fds)
@@ -320,14 +313,15 @@ static int start(struct kept *kept, const struct keeper_request *request, char *
                                   .defaulted = keeper.ours_ignored & ~request->ignored,
                                   .stack = keeper.stack };
     const char *step = "keeper";
-    char **strings = cut_strings(bytes, request, &spawn.file, &spawn.cwd);
+    char **strings = keeper_cut_words(bytes, request, &spawn.file, &spawn.cwd);
     char **environment = NULL;
     pid_t pid = -ENOMEM;
 
     snprintf(id_string, sizeof id_string, KEEPER_ENV "%" PRIx64 ".%" PRIu64, keeper.id,
              request->id);
     if (strings != NULL)
-        environment = make_environment(strings + request->n_argv + 1, request->n_env, id_string);
+        environment =
+            keeper_make_environment(strings + request->n_argv + 1, request->n_env, id_string);
     if (environment != NULL) {
         spawn.argv = strings;
         spawn.envp = environment;
@@ -370,6 +364,10 @@ static void run_request(const struct keeper_request *request, const int *fds, si
 {
     char *bytes = keeper.message + sizeof *request;
 
+    if (keeper.stopping_all) { /* it was sent before the owner decided to end everything */
+        tell_refusal(request->id, ECANCELED);
+        return;
+    }
     if (n_fds < 3 || (request->in_memfd && n_fds < 4)) { /* no room for the descriptors here */
         tell_refusal(request->id, EMFILE);
         return;
@@ -401,44 +399,26 @@ static void set_paused(bool paused)
     }
     for (size_t i = 0; i < keeper.timers.len; i++) /* all by the same amount: the order stays */
         keeper.timers.nodes[i]->key += now - keeper.paused_ns;
+    list_for_each (node, &keeper.running) { /* the pause is not part of anybody's time */
+        struct kept *kept = plait__list_entry(node, struct kept, node);
+        kept->started_ns += now - keeper.paused_ns;
+        if (kept->kill_at_ns < INT64_MAX)
+            kept->kill_at_ns += now - keeper.paused_ns;
+    }
     keeper.paused_ns = 0;
     signal_all(SIGCONT);
 }
 
-/* Forgets guarded processes that have ended. */
-static void forget_ended(void)
+/* A process that cannot be guarded is killed at once: better than one that nobody would end. */
+static void guard(const struct keeper_request *request, const int *fds, size_t n_fds)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < keeper.n_guarded; i++) {
-        if (plait__os_fd_is_readable(keeper.guarded[i]) == 1)
-            close(keeper.guarded[i]);
-        else
-            keeper.guarded[kept++] = keeper.guarded[i];
+    if (n_fds != 1) { /* no descriptor is left: the ended ones may give some back to the next */
+        keeper_guards_forget_ended(&keeper.guards);
+        kill((pid_t)request->id,
+             SIGKILL); /* it waits before its function: it cannot be another yet */
+    } else if (keeper_guards_add(&keeper.guards, fds[0]) < 0) {
+        kill((pid_t)request->id, SIGKILL);
     }
-    keeper.n_guarded = kept;
-}
-
-/* Takes the pidfd over. Without memory for it the process is killed at once: better than one that
- * nobody would end. */
-static void guard(int pidfd)
-{
-    if (keeper.n_guarded == keeper.cap_guarded)
-        forget_ended();
-    if (keeper.n_guarded * 2 >= keeper.cap_guarded) {
-        size_t cap = keeper.cap_guarded * 2 + 16;
-        int *guarded = realloc(keeper.guarded, cap * sizeof *guarded);
-        if (guarded != NULL) {
-            keeper.guarded = guarded;
-            keeper.cap_guarded = cap;
-        }
-    }
-    if (keeper.n_guarded == keeper.cap_guarded) {
-        plait__os_pidfd_signal(pidfd, SIGKILL);
-        close(pidfd);
-        return;
-    }
-    keeper.guarded[keeper.n_guarded++] = pidfd;
 }
 
 static void obey(const struct keeper_request *request, int *fds, size_t n_fds)
@@ -451,8 +431,10 @@ static void obey(const struct keeper_request *request, int *fds, size_t n_fds)
         break;
     case KEEPER_STOP:
         kept = find_running(0, request->id);
-        if (kept != NULL)
+        if (kept != NULL && !kept->main_ended) {
+            kept->event.timed_out = kept->event.timed_out || request->is_timeout;
             begin_stop(kept, request->kill_after_ns);
+        }
         break;
     case KEEPER_STOP_ALL:
         set_paused(false);
@@ -466,11 +448,8 @@ static void obey(const struct keeper_request *request, int *fds, size_t n_fds)
         set_paused(false);
         break;
     case KEEPER_GUARD:
-        if (n_fds == 1) {
-            guard(fds[0]);
-            return; /* it keeps the descriptor */
-        }
-        break;
+        guard(request, fds, n_fds);
+        return; /* it has taken the descriptor */
     case KEEPER_BYE:
         _exit(0);
     }
@@ -484,11 +463,10 @@ static void end_everything(void)
     struct plait__death death;
     struct plait__fd child = { .fd = keeper.signals, .wanted = PLAIT__FD_READ };
 
-    for (size_t i = 0; i < keeper.n_guarded; i++)
-        plait__os_pidfd_signal(keeper.guarded[i], SIGKILL);
-    for (;;) {
+    keeper_guards_kill(&keeper.guards);
+    for (int in_vain = 0; in_vain < KILLS_IN_VAIN;) {
         pid_t pid;
-        signal_all(SIGKILL);
+        in_vain = signal_all(SIGKILL) > 0 ? 0 : in_vain + 1;
         while ((pid = plait__os_wait_any(&death)) > 0)
             ;
         if (pid == -ECHILD)
@@ -497,6 +475,7 @@ static void end_everything(void)
             ;
         plait__os_poll(&child, 1, plait__os_now_ns() + LOOK_AGAIN_NS);
     }
+    _exit(1); /* only what we may not kill is left */
 }
 
 /* All requests that are there. False: the owner let go of the channel. */
@@ -518,13 +497,16 @@ static bool read_requests(void)
     }
 }
 
-static void set_up(int channel, int owner, uint64_t keeper_id)
+static int set_up(int channel, int owner, uint64_t keeper_id)
 {
-    uint64_t ignored = plait__signal_bit(SIGINT) | plait__signal_bit(SIGQUIT) |
-                       plait__signal_bit(SIGHUP) | plait__signal_bit(SIGTSTP) |
-                       plait__signal_bit(SIGTTIN) | plait__signal_bit(SIGTTOU) |
-                       plait__signal_bit(SIGPIPE);
+    /* what is sent to the whole group of the owner is meant for the owner, who then tells us */
+    uint64_t ignored =
+        plait__signal_bit(SIGTERM) | plait__signal_bit(SIGUSR1) | plait__signal_bit(SIGUSR2) |
+        plait__signal_bit(SIGALRM) | plait__signal_bit(SIGINT) | plait__signal_bit(SIGQUIT) |
+        plait__signal_bit(SIGHUP) | plait__signal_bit(SIGTSTP) | plait__signal_bit(SIGTTIN) |
+        plait__signal_bit(SIGTTOU) | plait__signal_bit(SIGPIPE);
     int keep[2] = { channel < owner ? channel : owner, channel < owner ? owner : channel };
+    int rc;
 
     plait__os_set_process_name("plait-keeper");
     keeper.channel = channel;
@@ -533,22 +515,28 @@ static void set_up(int channel, int owner, uint64_t keeper_id)
     keeper.ours_ignored = ignored;
     plait__list_init(&keeper.running);
     plait__list_init(&keeper.unsent);
-    keeper.environment = environ;
-    while (environ != NULL && environ[keeper.n_environment] != NULL)
-        keeper.n_environment++;
     plait__os_signals_own(ignored, plait__signal_bit(SIGCHLD));
-    if (plait__os_adopt_orphans() < 0 || plait__os_close_all_but(keep, 2) < 0)
-        _exit(1);
+    rc = plait__os_adopt_orphans();
+    if (rc == 0)
+        rc = plait__os_close_all_but(keep, 2);
+    if (rc < 0)
+        return rc;
     keeper.signals = plait__os_signal_fd(plait__signal_bit(SIGCHLD));
     keeper.stack = plait__os_spawn_stack();
+    if (keeper.signals < 0)
+        return keeper.signals;
     /* room for the timer that ends everything */
-    if (keeper.signals < 0 || keeper.stack == NULL || plait__heap_reserve(&keeper.timers, 1) < 0)
-        _exit(1);
+    return keeper.stack == NULL ? -ENOMEM : plait__heap_reserve(&keeper.timers, 1);
 }
 
 void plait__keeper_main(int channel, int owner, uint64_t keeper_id)
 {
-    set_up(channel, owner, keeper_id);
+    struct keeper_event ready = { .word = KEEPER_READY };
+
+    ready.start_error = -set_up(channel, owner, keeper_id);
+    send_now(&ready); /* the owner waits for it */
+    if (ready.start_error != 0)
+        _exit(1);
     for (;;) {
         struct plait__fd fds[3] = {
             { .fd = keeper.channel, .wanted = PLAIT__FD_READ },

@@ -19,8 +19,9 @@ enum keeper_verb {
     KEEPER_STOP_ALL, /* the same for everything below the keeper; answered by KEEPER_ALL_ENDED */
     KEEPER_PAUSE,    /* SIGSTOP to everything; time-outs stand still */
     KEEPER_RESUME,   /* SIGCONT to everything */
-    KEEPER_GUARD,    /* kill this process of the owner's when the owner dies; fds: its pidfd */
-    KEEPER_BYE,      /* the owner ends in an orderly way: let everything live, and end */
+    KEEPER_GUARD, /* kill this process of the owner's when the owner dies; fds: its pidfd ; id: its
+                     pid */
+    KEEPER_BYE,   /* the owner ends in an orderly way: let everything live, and end */
 };
 
 struct keeper_request {
@@ -33,6 +34,7 @@ struct keeper_request {
     uint32_t n_argv;
     uint32_t n_env;
     uint32_t n_bytes; /* of all strings */
+    bool is_timeout;  /* of KEEPER_STOP: the command's time is over */
     bool has_cwd;
     bool in_memfd;
 };
@@ -40,6 +42,7 @@ struct keeper_request {
 enum keeper_word {
     KEEPER_ENDED = 1, /* a command ended, or could not be started */
     KEEPER_ALL_ENDED,
+    KEEPER_READY, /* once, first of all; start_error: it could not set itself up */
 };
 
 struct keeper_event {

@@ -11,6 +11,7 @@
  * room for 8 bits only.
  */
 #include "os/process.h"
+#include "base/time.h"
 #include "os/fd.h"
 #include "os/pidfd.h"
 #include "os/thread.h"
@@ -53,35 +54,33 @@ static void live(plait_task *task, const int gate[2])
     int code = task->fn(task->arg);
     task->verdict->code = code;
     __atomic_store_n(&task->verdict->has_returned, 1, __ATOMIC_RELEASE);
+    plait__tasks_end();
     plait__os_flush_streams();
-    plait__keeper_bye();
     _exit(to_status(code));
 }
 
+/* Tasks that an earlier keeper guarded. If the new one dies at once the next start tries again. */
 static void guard_again(plait_task *task)
 {
-    bool is_new = false;
-
-    if (!plait__task_has_ended(task))
-        plait__keeper_guard(
-            task->pidfd,
-            &is_new); /* a second death at once: it is unguarded, the next start tries again */
+    if (task->keeper != plait__keeper_generation() &&
+        plait__keeper_guard((pid_t)task->id, task->pidfd) == 0)
+        task->keeper = plait__keeper_generation();
 }
 
 /* Registers the child with the keeper and opens the gate. */
 static int let_go(plait_task *task, pid_t pid, int gate)
 {
-    bool is_new = false;
     int rc = plait__os_pidfd_open(pid);
     ssize_t n;
 
     if (rc < 0)
         return rc;
     task->pidfd = rc;
-    rc = plait__keeper_guard(task->pidfd, &is_new);
+    rc = plait__keeper_guard(pid, task->pidfd);
     if (rc < 0)
         return rc;
-    if (is_new)
+    task->keeper = plait__keeper_generation();
+    if (task->keeper > 1)
         plait__task_each_process(guard_again);
     do
         n = write(
@@ -190,6 +189,9 @@ int plait__process_join(plait_task *task, plait_deadline until)
         rc = plait__wait_fds(&end, 1, until);
         if (rc < 0 && rc != -EINTR)
             return rc;
+        if (rc > 0 &&
+            plait__process_try_reap(task) == -EAGAIN) /* ended, but a debugger holds it back */
+            plait_sleep(plait__deadline_earlier(until, plait_after_ms(10)));
     }
 }
 

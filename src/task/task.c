@@ -4,7 +4,9 @@
 #include "task/task.h"
 #include "base/opts.h"
 #include "os/process.h"
+#include "os/thread.h"
 #include "task/keeper.h"
+#include "wait/table.h"
 
 #include <plait/error.h>
 #include <plait/init.h>
@@ -24,7 +26,7 @@ static struct {
     struct plait__list live; /* lock */
     unsigned n_processes;    /* lock: for default names */
     unsigned n_threads;      /* lock */
-    bool has_exit_handler;   /* lock */
+    bool has_handlers;       /* lock */
     bool is_inited;          /* plait_init was called */
 } tasks;
 
@@ -113,8 +115,22 @@ static void lock_tasks(void)
     }
 }
 
-/* At exit: daemons are killed, the others waited for; then the keeper may go. */
-static void end_tasks(void)
+/* In a forked child: a thread that held a lock of ours at the fork is not there to give it back. */
+static void reset_locks(void)
+{
+    tasks.lock = (struct plait__mutex){ 0 };
+    plait__table_reset();
+}
+
+/* What ends with the process, and what a fork must find in order. Once. */
+static void set_handlers(void)
+{
+    if (!tasks.has_handlers)
+        tasks.has_handlers =
+            atexit(plait__tasks_end) == 0 && plait__os_at_fork_child(reset_locks) == 0;
+}
+
+void plait__tasks_end(void)
 {
     plait_task *self = plait_task_current();
 
@@ -145,8 +161,7 @@ static void end_tasks(void)
 void plait__task_enlist(plait_task *task)
 {
     lock_tasks();
-    if (!tasks.has_exit_handler)
-        tasks.has_exit_handler = atexit(end_tasks) == 0;
+    set_handlers();
     plait__list_push_back(&tasks.live, &task->node);
     plait__mutex_unlock(&tasks.lock);
 }
@@ -172,6 +187,7 @@ void plait__task_each_process(void (*fn)(plait_task *task))
 size_t plait_task_children(plait_task **ret, size_t max)
 {
     plait_task *found;
+    bool is_reaping = true;
     size_t n = 0;
 
     /* processes that have ended but were not joined are no children any more, as in Python */
@@ -181,7 +197,8 @@ size_t plait_task_children(plait_task **ret, size_t max)
         n = 0;
         list_for_each (node, &tasks.live) {
             plait_task *task = plait__list_entry(node, plait_task, node);
-            if (task->kind == PLAIT_PROCESS && plait__os_fd_is_readable(task->pidfd) == 1) {
+            if (is_reaping && task->kind == PLAIT_PROCESS &&
+                plait__os_fd_is_readable(task->pidfd) == 1) {
                 found = task;
                 plait__task_ref(found);
                 break;
@@ -191,7 +208,7 @@ size_t plait_task_children(plait_task **ret, size_t max)
         }
         plait__mutex_unlock(&tasks.lock);
         if (found != NULL) {
-            plait__process_try_reap(found);
+            is_reaping = plait__process_try_reap(found) == 0; /* a debugger may hold it back */
             plait__task_unref(found);
         }
     } while (found != NULL);
@@ -316,6 +333,8 @@ int plait_task_join(plait_task *task, plait_deadline until)
         return plait__process_join(task, until);
     while (rc == 0 && !plait__task_has_ended(task))
         rc = plait__wait_word(&task->ended, 0, until);
+    if (rc == 0)
+        plait__thread_reap(task);
     return rc;
 }
 
@@ -379,8 +398,11 @@ void plait_task_destroy(plait_task *task)
         plait__sleeper_set_current(NULL); /* also a cancelled task waits for the kernel here */
         plait__process_join(task, PLAIT_FOREVER);
         plait__sleeper_set_current(self);
-    } else if (!plait__task_has_ended(task)) {
+    } else if (plait__task_has_ended(task)) {
+        plait__thread_reap(task);
+    } else {
         plait__cancel(&task->sleeper);
+        plait__thread_let_go(task);
     }
     plait__task_unref(task);
 }

@@ -31,8 +31,13 @@ struct plait_task {
         ended; /* atomic, a futex word: 1 once `outcome` is there (release; acquire by readers) */
     plait_outcome outcome; /* whoever sets `ended`, before it */
 
+    /* a thread only */
+    uintptr_t thread;   /* const after start */
+    uint32_t is_reaped; /* atomic: `thread` was joined or detached */
+
     /* a process only */
     struct plait__mutex reaping;    /* held by who reaps */
+    uint64_t keeper;                /* tasks lock: the keeper that guards it, by its generation */
     int pidfd;                      /* const after start */
     struct plait__verdict *verdict; /* shared with the child: what its function returned */
 };
@@ -57,6 +62,9 @@ void plait__task_enter_process(plait_task *task);
 /* Calls fn on each live process task of this process. */
 void plait__task_each_process(void (*fn)(plait_task *task));
 
+/* At the end of a process: daemons are killed, the others waited for; then the keeper may go. */
+void plait__tasks_end(void);
+
 /* process.c */
 int plait__process_start(plait_task *task);
 int plait__process_join(plait_task *task, plait_deadline until);
@@ -67,5 +75,9 @@ void plait__process_fini(plait_task *task);
 
 /* thread.c */
 int plait__thread_start(plait_task *task, size_t stack_bytes);
+/* pre: the task has ended. Waits for the rest of its thread. */
+void plait__thread_reap(plait_task *task);
+/* Nobody will wait for the thread. */
+void plait__thread_let_go(plait_task *task);
 
 #endif

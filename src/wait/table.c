@@ -3,9 +3,10 @@
  *
  * The word is compared under the bucket's lock, and a waker takes that lock after it has changed
  * the word: either the waiter sees the new value, or the waker sees the waiter. A waker that finds
- * no waiter at all must not pay for the lock: it looks at the count of waiters first. That look
- * comes after the change of the word, the count goes up before the word is compared, all of it
- * seq_cst: both cannot miss each other (Dekker).
+ * no waiter at all must not pay for the lock: it looks at the count of waiters first. Waiter
+ * and waker both meet in read-modify-writes of that count: if the waiter's comes first, the waker
+ * sees it; if the waker's comes first, the waiter, which compares the word after its own, sees the
+ * word that the waker had changed before.
  */
 #include "wait/table.h"
 #include "wait/mutex.h"
@@ -83,7 +84,9 @@ unsigned plait__table_wake(const uint32_t *word, unsigned n)
     struct bucket *bucket;
     unsigned woken = 0;
 
-    if (__atomic_load_n(&waiter_count, __ATOMIC_SEQ_CST) == 0)
+    /* a read-modify-write, not a load: whatever order the word was stored with, that store happens
+     * before the look of every waiter whose increment comes after this one */
+    if (__atomic_fetch_add(&waiter_count, 0, __ATOMIC_SEQ_CST) == 0)
         return 0;
     bucket = lock_bucket(word);
     list_for_each_safe(node, &bucket->waiters)
@@ -102,4 +105,11 @@ unsigned plait__table_wake(const uint32_t *word, unsigned n)
     }
     plait__mutex_unlock(&bucket->lock);
     return woken;
+}
+
+void plait__table_reset(void)
+{
+    for (int i = 0; i < BUCKETS; i++)
+        buckets[i] = (struct bucket){ 0 };
+    waiter_count = 0;
 }

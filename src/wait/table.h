@@ -25,4 +25,7 @@ bool plait__table_was_woken(const struct plait__waiter *waiter);
 /* Wakes up to n tasks parked on the word, first come first; how many it woke. */
 unsigned plait__table_wake(const uint32_t *word, unsigned n);
 
+/* In a forked child: whoever was parked, or held a bucket's lock, is not in this process. */
+void plait__table_reset(void);
+
 #endif

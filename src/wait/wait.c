@@ -132,19 +132,28 @@ static int poll_cancellable(struct plait__sleeper *sleeper, struct plait__fd *fd
     return rc;
 }
 
+static int wait_fds_once(struct plait__sleeper *sleeper, struct plait__fd *fds, size_t n,
+                         plait_deadline until)
+{
+    if (sleeper == NULL)
+        return plait__os_poll(fds, n, until.ns);
+    if (sleeper->ops != NULL)
+        return sleeper->ops->wait_fds(sleeper, fds, n,
+                                      plait__is_cancelled(sleeper) ? PLAIT_NOWAIT : until);
+    return poll_cancellable(sleeper, fds, n, until);
+}
+
 int plait__wait_fds(struct plait__fd *fds, size_t n, plait_deadline until)
 {
     struct plait__sleeper *sleeper = plait__sleeper_current();
-    int rc;
 
-    if (sleeper == NULL)
-        rc = plait__os_poll(fds, n, until.ns);
-    else if (sleeper->ops != NULL)
-        rc = sleeper->ops->wait_fds(sleeper, fds, n,
-                                    plait__is_cancelled(sleeper) ? PLAIT_NOWAIT : until);
-    else
-        rc = poll_cancellable(sleeper, fds, n, until);
-    if (rc != 0)
-        return rc;
-    return plait__is_cancelled(sleeper) ? -ECANCELED : -ETIMEDOUT;
+    for (;;) {
+        int rc = wait_fds_once(sleeper, fds, n, until);
+        if (rc != 0)
+            return rc;
+        if (plait__is_cancelled(sleeper))
+            return -ECANCELED;
+        if (has_passed(until)) /* else woken for nothing */
+            return -ETIMEDOUT;
+    }
 }

@@ -3,6 +3,7 @@
  */
 #include "cmd/map/command.h"
 #include "cmd/exit.h"
+#include "cmd/map/quote.h"
 #include "cmd/map/template.h"
 
 #include <errno.h>
@@ -53,6 +54,27 @@ bool map_command_is_snippet(const struct map_options *options)
     if (options->how == MAP_HOW_EXEC || options->quote || options->n_command > 1)
         return false;
     return map_is_snippet(options->command[0], options->replace);
+}
+
+/* Signs of the shell's and plain words as they are, the others quoted. */
+int map_command_add_as_snippet(struct plait__buf *buf, const struct map_options *options)
+{
+    struct plait__buf snippet = { 0 };
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < options->n_command; i++) {
+        char *word = options->command[i];
+        bool is_bare = map_template_suspicious(&word, 1) != NULL ||
+                       (word[0] != '\0' && !map_is_snippet(word, options->replace));
+        if (i > 0)
+            rc = plait__buf_add_char(&snippet, ' ');
+        if (rc == 0)
+            rc = is_bare ? plait__buf_add_str(&snippet, word) : map_quote_line(&snippet, word);
+    }
+    if (rc == 0)
+        rc = map_quote_line(buf, snippet.data);
+    plait__buf_fini(&snippet);
+    return rc;
 }
 
 /* 0, 126 or 127 for one path. */

@@ -15,6 +15,10 @@ const char *map_command_shell(const struct map_options *options);
  * directly; one word is a snippet if there are blanks or shell characters in it.) */
 bool map_command_is_snippet(const struct map_options *options);
 
+/* Adds the whole command as the one word for a shell that would make it a snippet, for a person to
+ * copy. */
+int map_command_add_as_snippet(struct plait__buf *buf, const struct map_options *options);
+
 /* Looks a program up as execvp would. 0, or the exit code (126, 127) with a sentence in `error`
  * that names the cure. */
 int map_command_look_up(const char *program, struct plait__buf *error);

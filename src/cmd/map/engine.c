@@ -11,6 +11,7 @@
 #include <plait/error.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 enum {
     KILL_AFTER_S = 10,
+    FAREWELL_S = 1, /* after a signal a reader that takes nothing for so long is given up */
     GONE_KILL_AFTER_MS = 500, /* the reader of our output went away: nobody waits for a farewell */
     TIMES_NEEDED = 3,         /* as with GNU parallel */
 };
@@ -74,13 +76,18 @@ void map_engine_output_failed(struct map_engine *engine, int error)
 
 static void pause_all(struct map_engine *engine)
 {
+    int64_t begin = plait__os_now_ns();
+
     map_report_wipe(engine->report);
     plait__keeper_pause();
     plait__os_stop_self();
     plait__keeper_resume();
+    for (unsigned i = 0; i < engine->n_slots; i++) /* the pause is not part of anybody's time */
+        if (engine->slots[i] != NULL)
+            engine->slots[i]->started_ns += plait__os_now_ns() - begin;
 }
 
-/* The first one asks, the second one kills. */
+/* The first one asks, the second one kills, the third one waits for nobody. */
 static void take_stop_signal(struct map_engine *engine, int number)
 {
     if (engine->stop_signals++ > 0) {
@@ -88,6 +95,7 @@ static void take_stop_signal(struct map_engine *engine, int number)
         return;
     }
     engine->signal = number;
+    engine->out.give_up_ns = engine->err.give_up_ns = plait__os_now_ns() + FAREWELL_S * SECOND_NS;
     if (engine->counts.running > 0)
         map_report_say(engine->report, "ending %u running job%s (once more: kill)",
                        engine->counts.running, engine->counts.running == 1 ? "" : "s");
@@ -164,8 +172,11 @@ static void hear_stream(struct map_engine *engine, struct map_job *job, bool is_
         close(stream->fd);
         stream->fd = -1;
     } else if (rc < 0 && rc != -EAGAIN) {
-        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot keep the output of a job: %s",
-                        plait_strerror(rc));
+        close(stream->fd);
+        stream->fd = -1;
+        job->is_cut = true;
+        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot keep the output of job %" PRIu64 ": %s",
+                        job->seq, plait_strerror(rc));
     } else if (rc == 1 && engine->options->output == MAP_OUTPUT_LINES && is_its_turn &&
                job->attempt >= engine->options->retries) {
         rc = map_engine_print_lines(engine, job, is_err);
@@ -210,7 +221,7 @@ static int64_t end_slow_jobs(struct map_engine *engine, int64_t now_ns)
             continue;
         if (now_ns - job->started_ns >= limit) {
             job->too_slow = true;
-            plait__keeper_stop(job->id, map_kill_after(engine->options));
+            plait__keeper_time_out(job->id, map_kill_after(engine->options));
         } else if (job->started_ns + limit < next) {
             next = job->started_ns + limit;
         }
@@ -227,19 +238,44 @@ enum {
     FD_STREAMS
 };
 
-/* signals, keeper, input, two for each slot, leftovers. */
+static void watch(struct map_engine *engine, size_t *n, int fd, struct map_watch whose)
+{
+    if (fd < 0)
+        return;
+    engine->fds[*n] = (struct plait__fd){ .fd = fd, .wanted = PLAIT__FD_READ };
+    engine->watched[(*n)++] = whose;
+}
+
+/* Room for all that may be watched. */
+static int grow_fds(struct map_engine *engine, size_t n)
+{
+    struct plait__fd *fds;
+    struct map_watch *watched;
+
+    if (n <= engine->cap_fds)
+        return 0;
+    fds = reallocarray(engine->fds, n * 2, sizeof *fds);
+    if (fds == NULL)
+        return -ENOMEM;
+    engine->fds = fds;
+    watched = reallocarray(engine->watched, n * 2, sizeof *watched);
+    if (watched == NULL)
+        return -ENOMEM;
+    engine->watched = watched;
+    engine->cap_fds = n * 2;
+    return 0;
+}
+
+/* signals, keeper, input, the streams of jobs, leftovers. How many; only what is open: the kernel
+ * takes no more entries than there may be descriptors. */
 static int set_fds(struct map_engine *engine)
 {
-    size_t n = FD_STREAMS + (size_t)engine->n_slots * 2 + engine->n_leftovers;
-    struct plait__fd *fds = engine->fds;
+    size_t n = FD_STREAMS;
+    struct plait__fd *fds;
 
-    if (n > engine->cap_fds) {
-        fds = reallocarray(engine->fds, n * 2, sizeof *fds);
-        if (fds == NULL)
-            return -ENOMEM;
-        engine->fds = fds;
-        engine->cap_fds = n * 2;
-    }
+    if (grow_fds(engine, FD_STREAMS + (size_t)engine->n_slots * 2 + engine->n_leftovers) < 0)
+        return -ENOMEM;
+    fds = engine->fds;
     fds[FD_SIGNALS] = (struct plait__fd){ .fd = engine->signals, .wanted = PLAIT__FD_READ };
     fds[FD_KEEPER] = (struct plait__fd){ .fd = plait__keeper_fd(), .wanted = PLAIT__FD_READ };
     fds[FD_INPUT] = (struct plait__fd){ .fd = -1, .wanted = PLAIT__FD_READ };
@@ -247,39 +283,44 @@ static int set_fds(struct map_engine *engine)
         engine->counts.running < engine->limit)
         fds[FD_INPUT].fd = map_input_fd(engine->input);
     for (unsigned i = 0; i < engine->n_slots; i++) {
-        const struct map_job *job = engine->slots[i];
-        fds[FD_STREAMS + 2 * i] =
-            (struct plait__fd){ .fd = job != NULL ? job->out.fd : -1, .wanted = PLAIT__FD_READ };
-        fds[FD_STREAMS + 2 * i + 1] =
-            (struct plait__fd){ .fd = job != NULL ? job->err.fd : -1, .wanted = PLAIT__FD_READ };
+        struct map_job *job = engine->slots[i];
+        if (job == NULL)
+            continue;
+        watch(engine, &n, job->out.fd, (struct map_watch){ .job = job });
+        watch(engine, &n, job->err.fd, (struct map_watch){ .job = job, .is_err = true });
     }
     for (size_t i = 0; i < engine->n_leftovers; i++)
-        fds[FD_STREAMS + 2 * engine->n_slots + i] =
-            (struct plait__fd){ .fd = engine->leftovers[i], .wanted = PLAIT__FD_READ };
+        watch(engine, &n, engine->leftovers[i], (struct map_watch){ .job = NULL });
     return (int)n;
 }
 
-/* Streams before the keeper: what a job wrote is read before its end is heard. */
-static bool take_ready(struct map_engine *engine, unsigned n_slots, size_t n_leftovers)
+/* Closes the leftovers that have ended; `fds` are theirs, in their order. */
+static void hear_leftovers(struct map_engine *engine, const struct plait__fd *fds)
 {
-    const struct plait__fd *fds = engine->fds;
-    const struct plait__fd *leftovers = fds + FD_STREAMS + (size_t)n_slots * 2;
     size_t kept = 0;
 
-    if (fds[FD_SIGNALS].ready != 0)
-        take_signals(engine);
-    for (unsigned i = 0; i < n_slots * 2; i++) {
-        struct map_job *job = engine->slots[i / 2];
-        if (fds[FD_STREAMS + i].ready != 0 && job != NULL)
-            hear_stream(engine, job, i % 2 == 1);
-    }
-    for (size_t i = 0; i < n_leftovers; i++) {
-        if (leftovers[i].ready != 0 && !hear_leftover(engine->leftovers[i]))
+    for (size_t i = 0; i < engine->n_leftovers; i++) {
+        if (fds[i].ready != 0 && !hear_leftover(engine->leftovers[i]))
             close(engine->leftovers[i]);
         else
             engine->leftovers[kept++] = engine->leftovers[i];
     }
     engine->n_leftovers = kept;
+}
+
+/* Streams before the keeper: what a job wrote is read before its end is heard. No job is freed
+ * before that. */
+static bool take_ready(struct map_engine *engine, size_t n)
+{
+    const struct plait__fd *fds = engine->fds;
+    size_t n_streams = n - engine->n_leftovers;
+
+    if (fds[FD_SIGNALS].ready != 0)
+        take_signals(engine);
+    for (size_t i = FD_STREAMS; i < n_streams; i++)
+        if (fds[i].ready != 0)
+            hear_stream(engine, engine->watched[i].job, engine->watched[i].is_err);
+    hear_leftovers(engine, fds + n_streams);
     return fds[FD_KEEPER].ready == 0 || hear_keeper(engine);
 }
 
@@ -288,17 +329,30 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* How many jobs there are: a little of the input is read ahead for it while all slots are busy. */
+static void look_ahead(struct map_engine *engine, int64_t now_ns)
+{
+    if (engine->input == NULL)
+        return;
+    if (engine->counts.total < 0 && now_ns >= engine->look_ahead_ns && !engine->input_ended) {
+        map_input_read_ahead(engine->input);
+        engine->look_ahead_ns = now_ns + SECOND_NS / 10;
+    }
+    engine->counts.total = map_input_total(engine->input);
+}
+
 /* One turn. False: the end. */
 static bool turn(struct map_engine *engine)
 {
     int64_t now = plait__os_now_ns();
     int64_t until = map_engine_start_jobs(engine, now);
-    unsigned n_slots = engine->n_slots;
-    size_t n_leftovers = engine->n_leftovers;
     int n, rc;
 
-    if (engine->input != NULL)
-        engine->counts.total = map_input_total(engine->input);
+    if (engine->stop_signals > 2)
+        return false;
+    look_ahead(engine, now);
+    if (engine->phase != MAP_STARTING && engine->is_halted)
+        map_engine_finish_retries(engine);
     if (engine->counts.running == 0 &&
         (engine->phase != MAP_STARTING || !map_engine_has_more(engine)) &&
         (engine->phase != MAP_STOPPING || !plait__keeper_is_there()))
@@ -306,13 +360,14 @@ static bool turn(struct map_engine *engine)
     until = earlier(until, end_slow_jobs(engine, now));
     until = earlier(until, map_report_tick(engine->report, &engine->counts, now));
     n = set_fds(engine);
-    if (n < 0) {
-        map_engine_fail(engine, CMD_EXIT_ERROR, "out of memory");
-        plait__keeper_stop_all(0);
-        return false;
-    }
-    rc = plait__wait_fds(engine->fds, (size_t)n, (plait_deadline){ until });
-    return rc <= 0 || take_ready(engine, n_slots, n_leftovers);
+    rc = n < 0 ? n : plait__wait_fds(engine->fds, (size_t)n, (plait_deadline){ until });
+    if (rc > 0)
+        return take_ready(engine, (size_t)n);
+    if (rc == -ETIMEDOUT || rc == -EINTR)
+        return true;
+    map_engine_fail(engine, CMD_EXIT_ERROR, "cannot wait for jobs: %s", plait_strerror(rc));
+    plait__keeper_stop_all(0);
+    return false;
 }
 
 static void set_up(struct map_engine *engine)
@@ -324,6 +379,7 @@ static void set_up(struct map_engine *engine)
     /* what was ignored when we were started (nohup) stays ignored */
     engine->signals = plait__os_signal_fd(wanted & ~plait__os_signals_ignored());
     plait__os_ignore(SIGPIPE);
+    plait__os_ignore(SIGXFSZ); /* the limit on file size (ulimit -f) is an error of write, too */
     map_spool_init(&engine->spool);
     map_writer_init(&engine->out, STDOUT_FILENO);
     map_writer_init(&engine->err, STDERR_FILENO);
@@ -357,6 +413,7 @@ static void tear_down(struct map_engine *engine)
     free(engine->leftovers);
     free(engine->times);
     free(engine->fds);
+    free(engine->watched);
     if (engine->signals >= 0)
         close(engine->signals);
 }
@@ -405,10 +462,11 @@ int map_engine_run(struct map_engine *engine)
     while (turn(engine))
         ;
     tear_down(engine);
-    if (engine->ended_jobs > 0)
-        map_report_say(engine->report, "%llu running job%s ended and left out of the job log",
+    if (engine->ended_jobs > 0 && !engine->reader_gone) /* who stops reading wants no account */
+        map_report_say(engine->report, "%llu running job%s ended%s",
                        (unsigned long long)engine->ended_jobs,
-                       engine->ended_jobs == 1 ? " was" : "s were");
+                       engine->ended_jobs == 1 ? " was" : "s were",
+                       engine->joblog != NULL ? " and left out of the job log" : "");
     map_report_finish(engine->report, &engine->counts, plait__os_now_ns());
     return exit_code(engine);
 }

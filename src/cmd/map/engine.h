@@ -37,7 +37,14 @@ struct map_job {
     struct map_stream out, err;
     struct map_result result;
     int64_t started_ns;
+    bool is_cut;   /* some of its output could not be kept */
     bool too_slow; /* --timeout N% has ended it */
+};
+
+/* A descriptor in the wait: a job's, or a leftover's. */
+struct map_watch {
+    struct map_job *job; /* NULL: a leftover */
+    bool is_err;
 };
 
 enum map_phase {
@@ -71,10 +78,12 @@ struct map_engine {
     int64_t *times; /* run times of successful jobs, for --timeout N%: the last ones */
     size_t n_times;
 
-    struct plait__fd *fds; /* of the wait */
+    struct map_watch *watched; /* whose stream each of `fds` is, from FD_STREAMS on */
+    struct plait__fd *fds;     /* of the wait */
     size_t cap_fds;
-    int null;    /* /dev/null */
-    int signals; /* a signalfd */
+    int null;              /* /dev/null */
+    int signals;           /* a signalfd */
+    int64_t look_ahead_ns; /* the input is read ahead again then */
     bool input_ended;
     bool input_waits;  /* the input has nothing now */
     bool said_changed; /* that the input is not the one of the job log */
@@ -106,6 +115,8 @@ void map_engine_end_job(struct map_engine *engine, struct map_job *job,
                         const struct plait__command_end *end);
 /* Puts a job among those that wait for another attempt. */
 void map_engine_put_back(struct map_engine *engine, struct map_job *job, int64_t ready_ns);
+/* --halt: no other attempt will come; the jobs that waited for one have failed. */
+void map_engine_finish_retries(struct map_engine *engine);
 /* The job is over for good: print, log, count. */
 void map_engine_finish_job(struct map_engine *engine, struct map_job *job);
 /* Prints and logs what waits for its turn; with `all`, also behind gaps. */

@@ -20,7 +20,8 @@
 enum {
     REFUSALS = 8, /* tries to start anything at all, 100 ms · 2^n apart: 25 s in all */
     REFUSAL_NS = 100 * 1000 * 1000,
-    TIMES = 1024, /* run times that --timeout N% looks at */
+    PIPE_AT_MOST = 1024 * 1024, /* a pipe holds no more: what comes then is a leftover's */
+    TIMES = 1024,               /* run times that --timeout N% looks at */
 };
 
 void map_engine_put_back(struct map_engine *engine, struct map_job *job, int64_t ready_ns)
@@ -56,18 +57,19 @@ static void keep_leftover(struct map_engine *engine, int fd)
 /* Takes what the ended job has written; its pipe may be open still in a leftover. */
 static int drain(struct map_engine *engine, struct map_stream *stream)
 {
+    uint64_t end = stream->bytes + PIPE_AT_MOST;
     int rc = 1;
 
     if (stream->fd < 0)
         return 0;
-    while (rc == 1)
+    while (rc == 1 && stream->bytes < end)
         rc = map_stream_read(&engine->spool, stream);
-    if (rc == -EAGAIN)
+    if (rc == -EAGAIN || rc == 1)
         keep_leftover(engine, stream->fd);
     else
         close(stream->fd);
     stream->fd = -1;
-    return rc == -EAGAIN ? 0 : rc;
+    return rc == -EAGAIN || rc == 1 ? 0 : rc;
 }
 
 static void set_result(struct map_engine *engine, struct map_job *job,
@@ -91,7 +93,7 @@ static void set_result(struct map_engine *engine, struct map_job *job,
     }
     result->start_ns = end->start_real_ns;
     result->run_ns = end->run_ns;
-    result->timed_out = end->timed_out || job->too_slow;
+    result->timed_out = end->timed_out;
     if (end->start_error != 0) {
         result->start_error = end->start_error;
         result->exit_status =
@@ -130,32 +132,27 @@ static int64_t backoff(const struct map_options *options, unsigned attempt)
     return pause;
 }
 
-static void drop_streams(struct map_engine *engine, struct map_job *job)
-{
-    map_stream_fini(&engine->spool, &job->out);
-    map_stream_fini(&engine->spool, &job->err);
-}
-
 /* No process could be made: not the job's fault. True: it was put back. */
 static bool is_refused(struct map_engine *engine, struct map_job *job,
                        const struct plait__command_end *end)
 {
     int error = end != NULL ? end->start_error : 0;
-    int64_t pause = 0;
 
     if (error != EAGAIN && error != ENOMEM && error != EMFILE && error != ENFILE)
         return false;
     if (engine->phase != MAP_STARTING ||
         (engine->counts.running == 0 && ++engine->refusals > REFUSALS))
         return false;
-    if (engine->counts.running == 0)
-        pause = (int64_t)REFUSAL_NS << (engine->refusals - 1);
+    if (engine->counts.running == 0) /* all starts wait: another one would be refused, too */
+        engine->throttle.next_ns =
+            plait__os_now_ns() + ((int64_t)REFUSAL_NS << (engine->refusals - 1));
     else
         engine->limit = engine->counts.running;
-    drop_streams(engine, job);
+    map_stream_fini(&engine->spool, &job->out);
+    map_stream_fini(&engine->spool, &job->err);
     if (--job->attempt == 0)
         engine->counts.started--;
-    map_engine_put_back(engine, job, plait__os_now_ns() + pause);
+    map_engine_put_back(engine, job, plait__os_now_ns());
     return true;
 }
 
@@ -244,15 +241,29 @@ static void count(struct map_engine *engine, const struct map_result *result)
     }
 }
 
-void map_engine_finish_job(struct map_engine *engine, struct map_job *job)
+static int settle(struct map_engine *engine, struct map_job *job)
 {
     int rc = map_stream_settle(&engine->spool, &job->out);
 
-    if (rc == 0)
-        rc = map_stream_settle(&engine->spool, &job->err);
-    if (rc < 0)
-        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot keep the output of job %" PRIu64 ": %s",
-                        job->seq, plait_strerror(rc));
+    return rc < 0 ? rc : map_stream_settle(&engine->spool, &job->err);
+}
+
+/* A job whose output is not whole is not done: it is neither printed nor logged. */
+static void fail_to_keep(struct map_engine *engine, struct map_job *job, int error)
+{
+    map_engine_fail(engine, CMD_EXIT_ERROR, "cannot keep the output of job %" PRIu64 ": %s",
+                    job->seq, plait_strerror(error));
+    map_job_free(engine, job);
+}
+
+void map_engine_finish_job(struct map_engine *engine, struct map_job *job)
+{
+    int rc = settle(engine, job);
+
+    if (rc < 0) {
+        fail_to_keep(engine, job, rc);
+        return;
+    }
     count(engine, &job->result);
     if (!engine->options->keep_order) {
         print_and_log(engine, job);
@@ -279,10 +290,8 @@ void map_engine_end_job(struct map_engine *engine, struct map_job *job,
     if (is_refused(engine, job, end))
         return;
     set_result(engine, job, end);
-    if (rc_out < 0 || rc_err < 0) {
-        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot keep the output of job %" PRIu64 ": %s",
-                        job->seq, plait_strerror(rc_out < 0 ? rc_out : rc_err));
-        map_job_free(engine, job);
+    if (rc_out < 0 || rc_err < 0 || job->is_cut) {
+        fail_to_keep(engine, job, rc_out < 0 ? rc_out : rc_err);
         return;
     }
     if (engine->phase == MAP_STOPPING && map_result_failed(&job->result)) {
@@ -290,13 +299,33 @@ void map_engine_end_job(struct map_engine *engine, struct map_job *job,
         map_job_free(engine, job);
         return;
     }
-    if (must_retry(engine, job)) {
-        engine->counts.retried++;
-        job->too_slow = false;
-        drop_streams(engine, job);
-        map_engine_put_back(engine, job,
-                            plait__os_now_ns() + backoff(engine->options, job->attempt));
+    if (!must_retry(engine, job)) {
+        map_engine_finish_job(engine, job);
         return;
     }
-    map_engine_finish_job(engine, job);
+    /* its output is kept until the next attempt: if none comes (--halt), this was the last */
+    rc_out = settle(engine, job);
+    if (rc_out < 0) {
+        fail_to_keep(engine, job, rc_out);
+        return;
+    }
+    engine->counts.retried++;
+    job->too_slow = false;
+    map_engine_put_back(engine, job, plait__os_now_ns() + backoff(engine->options, job->attempt));
+}
+
+void map_engine_finish_retries(struct map_engine *engine)
+{
+    struct plait__heap_node *first;
+
+    while ((first = plait__heap_first(&engine->retries)) != NULL) {
+        struct map_job *job = plait__list_entry(first, struct map_job, node);
+        plait__heap_remove(&engine->retries, first);
+        if (job->attempt > 0) {
+            engine->counts.retried--;
+            map_engine_finish_job(engine, job);
+        } else {
+            map_job_free(engine, job);
+        }
+    }
 }

@@ -92,6 +92,10 @@ static int fits(const struct map_batch *batch, size_t n, struct plait__buf *erro
     if (batch->template == NULL)
         return measure_values(&values) <= batch->max_bytes;
     bytes = map_template_bytes(batch->template, &values, &longest);
+    if (bytes == SIZE_MAX) { /* no place for these values at all: not a matter of length */
+        rc = measure_line(batch, &values, &line, error);
+        return rc < 0 ? rc : -ENOMEM; /* there is one: there was no memory to measure it */
+    }
     if (bytes > batch->max_bytes || longest >= COMMAND_BYTES)
         return 0;
     if (batch->max_line == 0)

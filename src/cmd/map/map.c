@@ -9,8 +9,10 @@
 #include "cmd/exit.h"
 #include "cmd/map/command.h"
 #include "cmd/map/engine.h"
+#include "cmd/map/printable.h"
 #include "cmd/page.h"
 #include "os/clock.h"
+#include "task/keeper.h"
 
 #include <plait/cpu.h>
 #include <plait/error.h>
@@ -28,9 +30,18 @@ enum {
     LEFTOVERS_AT_MOST = 64,
 };
 
+/* Names of files and words of commands are in it. */
 static void say(const char *text)
 {
-    fprintf(stderr, "plait map: %s\n", text);
+    struct plait__buf shown = { 0 };
+
+    if (map_printable_add(&shown, text, strlen(text),
+                          &(struct map_printable){ .utf8 = map_locale_is_utf8() }) == 0 &&
+        shown.data != NULL)
+        fprintf(stderr, "plait map: %s\n", shown.data);
+    else
+        fputs("plait map: out of memory\n", stderr);
+    plait__buf_fini(&shown);
 }
 
 /* Says what is in the buffer; returns the exit code. */
@@ -85,6 +96,7 @@ static int check_directory(const char *dir)
     struct stat status;
     char text[512];
 
+    errno = 0;
     if (dir == NULL ||
         (stat(dir, &status) == 0 && S_ISDIR(status.st_mode) && access(dir, X_OK) == 0))
         return 0;
@@ -92,6 +104,21 @@ static int check_directory(const char *dir)
              plait_strerror(errno != 0 ? errno : ENOTDIR));
     say(text);
     return CMD_EXIT_USAGE;
+}
+
+/* A sign of the shell's among the words of a command that no shell reads. */
+static void warn_of_sign(const struct map_options *options, const char *sign)
+{
+    struct plait__buf text = { 0 };
+
+    if (plait__buf_printf(&text,
+                          "'%s' is handed to the command as it is; for the shell's meaning write "
+                          "one word: plait map ",
+                          sign) == 0 &&
+        map_command_add_as_snippet(&text, options) == 0 &&
+        plait__buf_add_str(&text, " (-q: it is meant so)") == 0)
+        say(text.data);
+    plait__buf_fini(&text);
 }
 
 static int open_template(struct map_engine *engine, struct plait__buf *error)
@@ -116,11 +143,7 @@ static int open_template(struct map_engine *engine, struct plait__buf *error)
     if (rc < 0)
         return fail(rc == -EINVAL ? CMD_EXIT_USAGE : CMD_EXIT_ERROR, error);
     if (word != NULL)
-        fprintf(
-            stderr,
-            "plait map: '%s' is handed to the command as it is; for the shell's meaning write the whole "
-            "command as one word: plait map 'a %s b' (-q: it is meant so)\n",
-            word, word);
+        warn_of_sign(options, word);
     program = map_template_program(engine->template);
     rc = program != NULL && options->wd == NULL ? map_command_look_up(program, error) : 0;
     if (rc != 0)
@@ -198,6 +221,9 @@ static int run(const struct map_options *options)
     exit_code = open_all(&engine, &error);
     if (exit_code == 0)
         exit_code = map_engine_run(&engine);
+    if (engine.phase != MAP_STOPPING) /* what jobs left in the background may live on */
+        plait__keeper_bye();
+    plait__keeper_bye(); /* what jobs left in the background lives on */
     map_report_destroy(engine.report);
     map_joblog_close(engine.joblog);
     map_template_destroy(engine.template);

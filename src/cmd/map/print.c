@@ -63,6 +63,8 @@ static int print_streams(struct map_engine *engine, struct map_job *job)
         rc = map_stream_each(&engine->spool, &job->out, write_tagged, &out);
         if (rc == 0)
             rc = map_stream_each(&engine->spool, &job->err, write_tagged, &err);
+        if (rc == -EPIPE && engine->err.is_gone && !engine->out.is_gone)
+            rc = 0; /* nobody reads the errors: no reason to stop */
     }
     plait__buf_fini(&tag);
     return rc;

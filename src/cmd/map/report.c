@@ -41,6 +41,7 @@ enum bar_mode {
 };
 
 static const char wipe_line[] = "\r\033[K";
+static const char no_memory[] = "plait map: out of memory\n";
 
 struct map_report {
     const struct map_options *options;
@@ -269,10 +270,13 @@ void map_report_say(struct map_report *report, const char *format, ...)
     if (rc == 0)
         rc = plait__buf_add_char(&text, '\n');
     plait__buf_fini(&raw);
-    if (rc < 0)
-        plait__buf_fini(&text);
-    else
+    if (rc == 0) {
         send_message(report, &text);
+        return;
+    }
+    plait__buf_fini(&text);
+    map_report_wipe(report);
+    write_out(report, no_memory, sizeof no_memory - 1);
 }
 
 void map_report_finish(struct map_report *report, const struct map_counts *counts, int64_t now_ns)

@@ -83,6 +83,7 @@ static int find_extent(struct map_spool *spool, struct map_stream *stream, size_
         stream->cap_extents = room;
     }
     *ret = &stream->extents[stream->n_extents++];
+    spool->extents++;
     **ret = (struct map_extent){ .at = spool->end, .cap = cap > n ? cap : n };
     spool->end += (off_t)(*ret)->cap;
     return 0;
@@ -102,7 +103,6 @@ static int spill(struct map_spool *spool, struct map_stream *stream)
     if (rc < 0)
         return rc;
     extent->n += n;
-    spool->in_file += n;
     plait__buf_clear(&stream->tail);
     return 0;
 }
@@ -130,13 +130,16 @@ int map_stream_read(struct map_spool *spool, struct map_stream *stream)
 
 int map_stream_settle(struct map_spool *spool, struct map_stream *stream)
 {
+    if (stream->counted > 0) /* settled already */
+        return 0;
     if (stream->tail.len == 0) {
         plait__buf_fini(&stream->tail);
         return 0;
     }
     if (spool->in_memory + stream->tail.len > ALL_IN_MEMORY) {
         int rc = spill(spool, stream);
-        plait__buf_fini(&stream->tail);
+        if (rc == 0)
+            plait__buf_fini(&stream->tail);
         return rc;
     }
     char *fitted = realloc(stream->tail.data,
@@ -185,16 +188,16 @@ int map_stream_each(struct map_spool *spool, const struct map_stream *stream, ma
 }
 
 /* Gives the space of printed extents back to the file system. */
-static void give_back(struct map_spool *spool, const struct map_stream *stream)
+static void give_back(struct map_spool *spool, struct map_stream *stream)
 {
-    for (size_t i = 0; i < stream->n_extents && spool->fd >= 0; i++) {
-        spool->in_file -= stream->extents[i].n;
+    if (stream->n_extents == 0 || spool->fd < 0)
+        return;
+    for (size_t i = 0; i < stream->n_extents; i++) /* not on every file system: then below */
         fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, stream->extents[i].at,
-                  (off_t)stream->extents[i]
-                      .n); /* not on every file system: then when the file is empty */
-    }
-    if (stream->n_extents > 0 && spool->fd >= 0 && spool->in_file == 0 &&
-        ftruncate(spool->fd, 0) == 0)
+                  (off_t)stream->extents[i].cap);
+    spool->extents -= stream->n_extents;
+    stream->n_extents = 0;
+    if (spool->extents == 0 && ftruncate(spool->fd, 0) == 0)
         spool->end = 0;
 }
 
@@ -214,7 +217,6 @@ int map_stream_take_lines(struct map_spool *spool, struct map_stream *stream, ma
     if (rc == 0)
         rc = fn(arg, stream->tail.data, whole);
     give_back(spool, stream);
-    stream->n_extents = 0;
     plait__buf_drop(&stream->tail, whole);
     return rc < 0 ? rc : 0;
 }

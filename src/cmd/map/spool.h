@@ -17,7 +17,7 @@
 struct map_spool {
     int fd; /* -1: nothing was spilled yet */
     off_t end;
-    uint64_t in_file; /* bytes in extents that are not printed yet */
+    size_t extents;   /* set aside in the file, of all streams */
     size_t in_memory; /* bytes in finished streams */
 };
 

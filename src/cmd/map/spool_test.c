@@ -92,7 +92,7 @@ TEST(two_large_streams_share_the_file_and_keep_apart)
         feed(&a, fd_a, 20000);
         feed(&b, fd_b, 7001);
     }
-    CHECK(spool.in_file > 0);
+    CHECK(spool.extents > 0);
     CHECK(a.tail.cap < 512 * 1024); /* 6 MB went through, little of it is in memory */
     CHECK(a.n_extents < 10);
     check_all(&a);
@@ -100,7 +100,7 @@ TEST(two_large_streams_share_the_file_and_keep_apart)
     map_stream_fini(&spool, &a);
     check_all(&b);
     map_stream_fini(&spool, &b);
-    CHECK_INT(spool.in_file, 0);
+    CHECK_INT(spool.extents, 0);
     CHECK_INT(spool.end, 0);
     close(fd_a);
     close(fd_b);
@@ -140,13 +140,13 @@ TEST(when_much_waits_in_memory_what_settles_goes_to_the_file)
         streams[i].fd = -1;
     }
     CHECK(spool.in_memory <= 32 * 1024 * 1024);
-    CHECK(spool.in_file > 0);
+    CHECK(spool.extents > 0);
     for (size_t i = 0; i < 700; i++) {
         check_all(&streams[i]);
         map_stream_fini(&spool, &streams[i]);
     }
     CHECK_INT(spool.in_memory, 0);
-    CHECK_INT(spool.in_file, 0);
+    CHECK_INT(spool.extents, 0);
     map_spool_fini(&spool);
 }
 

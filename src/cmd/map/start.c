@@ -122,8 +122,8 @@ static int next_new_job(struct map_engine *engine, unsigned slot, struct map_job
         engine->input_ended = rc == 0;
         engine->input_waits = rc == -EAGAIN;
         if (rc < 0 && rc != -EAGAIN)
-            map_engine_fail(engine, rc == -EINVAL ? CMD_EXIT_USAGE : CMD_EXIT_ERROR, "%.*s",
-                            (int)error.len, error.data != NULL ? error.data : "out of memory");
+            map_engine_fail(engine, rc == -EINVAL ? CMD_EXIT_USAGE : CMD_EXIT_ERROR, "%s",
+                            error.len > 0 ? error.data : "out of memory");
         if (rc == 1 && is_wanted(engine, job)) {
             job->order = engine->next_order++;
             *ret = job;
@@ -199,8 +199,6 @@ static int hand_to_keeper(struct map_engine *engine, struct map_job *job, int ou
                                       .timeout_ns = options->timeout_ns,
                                       .kill_after_ns = map_kill_after(options) };
 
-    if (job->command.argc == 0)
-        return -EINVAL; /* {} alone, and nothing to put there */
     snprintf(seq, sizeof seq, "PLAIT_SEQ=%" PRIu64, job->seq);
     snprintf(slot, sizeof slot, "PLAIT_SLOT=%u", job->slot);
     job->id = command.id;
@@ -212,8 +210,11 @@ static int start_job(struct map_engine *engine, struct map_job *job)
 {
     int fds[2] = { STDOUT_FILENO, STDERR_FILENO };
     bool is_raw = engine->options->output == MAP_OUTPUT_RAW;
-    int rc = is_raw ? 0 : open_streams(job, fds);
+    int rc;
 
+    map_stream_fini(&engine->spool, &job->out); /* what an earlier attempt said */
+    map_stream_fini(&engine->spool, &job->err);
+    rc = is_raw ? 0 : open_streams(job, fds);
     if (rc < 0)
         return rc;
     if (engine->options->trace) {
@@ -221,7 +222,8 @@ static int start_job(struct map_engine *engine, struct map_job *job)
         map_writer_write(&engine->err, job->command.line, strlen(job->command.line));
         map_writer_write(&engine->err, "\n", 1);
     }
-    rc = hand_to_keeper(engine, job, fds[0], fds[1]);
+    /* a signal may have come while we wrote */
+    rc = engine->phase == MAP_STARTING ? hand_to_keeper(engine, job, fds[0], fds[1]) : -ECANCELED;
     if (!is_raw) {
         close(fds[0]);
         close(fds[1]);
@@ -250,10 +252,10 @@ static void show_job(struct map_engine *engine, struct map_job *job)
 /* The hand-over failed. A full table or a dead keeper is a matter of time; the rest is the end. */
 static void refuse_job(struct map_engine *engine, struct map_job *job, int error, int64_t now_ns)
 {
-    bool is_passing = error == PLAIT_EKEEPER || error == -EMFILE || error == -ENFILE ||
-                      error == -ENOMEM || error == -EAGAIN;
+    bool is_passing = error == PLAIT_EKEEPER || error == -ECANCELED || error == -EMFILE ||
+                      error == -ENFILE || error == -ENOMEM || error == -EAGAIN;
 
-    if (error != PLAIT_EKEEPER && engine->counts.running == 0)
+    if (error != PLAIT_EKEEPER && error != -ECANCELED && engine->counts.running == 0)
         is_passing = false;
     if (!is_passing) {
         map_engine_fail(engine, CMD_EXIT_ERROR, "cannot start a job: %s", plait_strerror(error));
@@ -268,12 +270,16 @@ static void refuse_job(struct map_engine *engine, struct map_job *job, int error
 int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns)
 {
     struct plait__heap_node *first;
+    int shown = 0;
 
+    engine->is_skipping = false;
     while (engine->phase == MAP_STARTING && engine->counts.running < engine->limit) {
         struct map_job *job = NULL;
         int64_t when = map_throttle_when(&engine->throttle, now_ns);
         unsigned slot = find_slot(engine);
         int rc;
+        if (slot == 0 && engine->counts.running == 0) /* nothing will bring a slot back */
+            map_engine_fail(engine, CMD_EXIT_ERROR, "out of memory");
         if (slot == 0 || !map_engine_has_more(engine))
             break;
         if (when > now_ns)
@@ -283,8 +289,16 @@ int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns)
                 return now_ns;
             break;
         }
+        if (job->command.argc == 0) {
+            map_engine_fail(engine, CMD_EXIT_USAGE,
+                            "the command is empty: there is no value for {}");
+            map_job_free(engine, job);
+            break;
+        }
         if (engine->options->dry_run) {
             show_job(engine, job);
+            if (++shown == SKIPS_AT_ONCE)
+                return now_ns;
             continue;
         }
         rc = start_job(engine, job);

@@ -17,7 +17,7 @@ void map_writer_init(struct map_writer *writer, int fd)
 {
     struct stat status;
 
-    *writer = (struct map_writer){ .fd = fd, .interrupt = -1 };
+    *writer = (struct map_writer){ .fd = fd, .interrupt = -1, .give_up_ns = INT64_MAX };
     writer->is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
@@ -29,7 +29,9 @@ static int wait_for_room(const struct map_writer *writer)
             { .fd = writer->fd, .wanted = PLAIT__FD_WRITE },
             { .fd = writer->interrupt, .wanted = PLAIT__FD_READ },
         };
-        int rc = plait__wait_fds(fds, 2, PLAIT_FOREVER);
+        int rc = plait__wait_fds(fds, 2, (plait_deadline){ writer->give_up_ns });
+        if (rc == -ETIMEDOUT)
+            return -EINTR;
         if (rc < 0 && rc != -EINTR)
             return rc;
         if (rc > 0 && fds[0].ready != 0)
@@ -47,8 +49,11 @@ int map_writer_write(struct map_writer *writer, const char *bytes, size_t n)
         size_t piece = writer->is_file ? FILE_PIECE : PIPE_BUF;
         ssize_t written;
         int rc = writer->is_file ? 0 : wait_for_room(writer);
-        if (rc < 0)
-            return rc;
+        if (rc < 0) {
+            writer->is_gone = true;
+            writer->error = rc;
+            break;
+        }
         written = write(writer->fd, bytes, n < piece ? n : piece);
         if (written < 0 && errno != EINTR && errno != EAGAIN) {
             writer->is_gone = true;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Asked when `interrupt` is readable; empties it. 0: go on writing, negative: give up. */
 typedef int map_writer_ask_fn(void *arg);
@@ -19,14 +20,15 @@ struct map_writer {
     int interrupt; /* readable: something wants attention; -1: none */
     map_writer_ask_fn *ask;
     void *ask_arg;
-    bool is_file; /* never full: large pieces */
-    bool is_gone; /* the reader went away, or an error was met: nothing is written any more */
-    int error;    /* what was met, negative; 0: nothing */
+    int64_t give_up_ns; /* a reader that takes nothing until then is given up; INT64_MAX: never */
+    bool is_file;       /* never full: large pieces */
+    bool is_gone;       /* the reader went away, or an error was met: nothing is written any more */
+    int error;          /* what was met, negative; 0: nothing */
 };
 
 void map_writer_init(struct map_writer *writer, int fd);
-/* Writes all. -EPIPE: the reader is gone · -errno: the same again at each later call · what `ask`
- * returned. */
+/* Writes all. -EPIPE: the reader is gone · -EINTR: given up, by what `ask` said or by give_up_ns ·
+ * -errno. The same again at each later call. */
 int map_writer_write(struct map_writer *writer, const char *bytes, size_t n);
 
 #endif

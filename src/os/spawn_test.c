@@ -1,0 +1,256 @@
+/* Starting programs.
+ * SPDX-License-Identifier: MIT
+ */
+#include "os/process.h"
+
+#include "os/fd.h"
+#include "os/signal.h"
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *const no_env[] = { NULL };
+static int null_fd, out[2];
+static const char *step;
+
+/* A spawn whose standard output arrives at out[0]. */
+static struct plait__spawn prepare(const char *file, char *const *argv)
+{
+    null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CHECK(null_fd >= 3);
+    CHECK_INT(plait__os_pipe(out), 0);
+    setenv("PATH", "/usr/bin:/bin", 1); /* a directory that may not be read changes the error */
+    step = "none";
+    return (struct plait__spawn){ .file = file,
+                                  .argv = argv,
+                                  .envp = no_env,
+                                  .fds = { null_fd, out[1], null_fd },
+                                  .stack = plait__os_spawn_stack() };
+}
+
+/* What it wrote, and its wait status. */
+static int finish(const struct plait__spawn *spawn, pid_t pid, char *ret, size_t cap)
+{
+    size_t len = 0;
+    ssize_t n;
+    int status = -1;
+
+    CHECK(pid > 0);
+    close(out[1]);
+    while ((n = read(out[0], ret + len, cap - 1 - len)) > 0)
+        len += (size_t)n;
+    ret[len] = '\0';
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    plait__os_spawn_stack_free(spawn->stack);
+    return status;
+}
+
+/* What `sh -c script` wrote; it must end well. */
+static const char *shell(struct plait__spawn *spawn, const char *script)
+{
+    static char text[4096];
+    char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, strdup(script), NULL };
+
+    spawn->file = "sh";
+    spawn->argv = argv;
+    CHECK_INT(finish(spawn, plait__os_spawn(spawn, &step), text, sizeof text), 0);
+    free(argv[2]);
+    return text;
+}
+
+TEST(argv_environment_and_descriptors_arrive)
+{
+    char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" },  (char[]){ "echo \"$0,$1,$#,$A\"" },
+                           (char[]){ "" },   (char[]){ "x y" }, NULL };
+    char *const envp[] = { (char[]){ "A=b c" }, NULL };
+    struct plait__spawn spawn = prepare("sh", argv);
+    char text[64];
+
+    spawn.envp = envp;
+    CHECK_INT(finish(&spawn, plait__os_spawn(&spawn, &step), text, sizeof text), 0);
+    CHECK_STR(text, ",x y,1,b c\n");
+    CHECK_STR(step, "none");
+}
+
+TEST(nothing_but_0_1_and_2_is_inherited)
+{
+    for (int fd = 3; fd < 1000; fd++)
+        close(fd); /* what the caller of the test left open */
+    struct plait__spawn spawn = prepare(NULL, NULL);
+
+    CHECK_STR(shell(&spawn, "cd /proc/self/fd && echo *"), "0 1 2 3\n"); /* 3: echo's own look */
+}
+
+TEST(directory_niceness_and_group_are_set)
+{
+    struct plait__spawn spawn = prepare(NULL, NULL);
+    char want[64];
+
+    snprintf(want, sizeof want, "/usr\n%d\nleads\n", getpriority(PRIO_PROCESS, 0) + 3);
+    spawn.cwd = "/usr";
+    spawn.nice = 3;
+    spawn.new_group = true;
+    CHECK_STR(shell(&spawn, "pwd; nice; read -r pid name state parent group rest </proc/$$/stat; "
+                            "[ \"$group\" = \"$pid\" ] && echo leads"),
+              want);
+}
+
+/* Line `name` of /proc/self/status, as a number in hexadecimal. */
+static uint64_t status_bits(const char *status, const char *name)
+{
+    const char *line = strstr(status, name);
+
+    CHECK(line != NULL);
+    return strtoull(line + strlen(name), NULL, 16);
+}
+
+TEST(dispositions_are_as_asked_and_nothing_is_blocked)
+{
+    struct plait__spawn spawn = prepare(NULL, NULL);
+    sigset_t set;
+
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    spawn.ignored = plait__signal_bit(SIGUSR2);
+    spawn.defaulted = plait__signal_bit(SIGHUP);
+    const char *status = shell(&spawn, "cat /proc/self/status");
+    uint64_t ignored = status_bits(status, "SigIgn:");
+    CHECK(ignored & plait__signal_bit(SIGUSR2));
+    CHECK(ignored & plait__signal_bit(SIGQUIT)); /* the others stay */
+    CHECK(!(ignored & plait__signal_bit(SIGHUP)));
+    CHECK_INT(status_bits(status, "SigBlk:"), 0);
+    sigprocmask(SIG_BLOCK, NULL, &set);
+    CHECK_INT(sigismember(&set, SIGUSR1), 1); /* and the caller's own are untouched */
+    CHECK_INT(sigismember(&set, SIGTERM), 0);
+}
+
+static void check_fails(struct plait__spawn *spawn, int error, const char *at)
+{
+    char *const argv[] = { (char[]){ "x" }, NULL };
+
+    if (spawn->argv == NULL)
+        spawn->argv = argv;
+    CHECK_INT(plait__os_spawn(spawn, &step), -error);
+    CHECK_STR(step, at);
+    CHECK_INT(waitpid(-1, NULL, 0), -1); /* nothing is left */
+    CHECK_INT(errno, ECHILD);
+}
+
+TEST(a_program_that_is_not_there_fails_at_exec)
+{
+    struct plait__spawn spawn = prepare("plait-no-such-program", NULL);
+
+    check_fails(&spawn, ENOENT, "exec");
+    spawn.file = "/nonexistent/program";
+    check_fails(&spawn, ENOENT, "exec");
+    spawn.file = "";
+    check_fails(&spawn, ENOENT, "exec");
+}
+
+TEST(a_program_that_may_not_be_run_fails_at_exec)
+{
+    struct plait__spawn spawn = prepare("/etc/passwd", NULL);
+
+    check_fails(&spawn, EACCES, "exec");
+    spawn.file = "/usr";
+    check_fails(&spawn, EACCES, "exec");
+}
+
+TEST(a_directory_that_is_not_there_fails_at_chdir)
+{
+    struct plait__spawn spawn = prepare("true", NULL);
+
+    spawn.cwd = "/nonexistent";
+    check_fails(&spawn, ENOENT, "chdir");
+}
+
+TEST(a_descriptor_that_is_none_fails_at_dup2)
+{
+    struct plait__spawn spawn = prepare("true", NULL);
+
+    spawn.fds[1] = 999;
+    check_fails(&spawn, EBADF, "dup2");
+}
+
+TEST(arguments_that_are_too_long_fail_at_exec)
+{
+    static char huge[1024 * 1024];
+    char *const argv[] = { (char[]){ "true" }, huge, NULL };
+    struct plait__spawn spawn = prepare("true", argv);
+
+    memset(huge, 'x', sizeof huge - 1);
+    check_fails(&spawn, E2BIG, "exec");
+}
+
+/* An executable file with that text. */
+static const char *write_script(const char *text)
+{
+    static char path[] = "/tmp/plait-spawn-XXXXXX";
+    int fd = mkstemp(path);
+
+    CHECK(fd >= 0);
+    CHECK_INT(write(fd, text, strlen(text)), strlen(text));
+    CHECK_INT(fchmod(fd, 0700), 0);
+    close(fd);
+    return path;
+}
+
+TEST(a_script_without_an_interpreter_line_is_run_by_sh)
+{
+    const char *path = write_script("echo \"$# $1\"\n");
+    char *const argv[] = { (char[]){ "script" }, (char[]){ "one" }, (char[]){ "two" }, NULL };
+    struct plait__spawn spawn = prepare(path, argv);
+    char text[64];
+    int status = finish(&spawn, plait__os_spawn(&spawn, &step), text, sizeof text);
+
+    unlink(path);
+    CHECK_INT(status, 0);
+    CHECK_STR(text, "2 one\n");
+}
+
+TEST(a_script_without_an_interpreter_line_takes_very_many_arguments)
+{
+    enum {
+        MANY = 30000
+    };
+
+    const char *path = write_script("echo $#\n");
+    char **argv = calloc(MANY + 1, sizeof *argv), x[] = "x", text[64];
+    struct plait__spawn spawn = prepare(path, argv);
+
+    for (int i = 0; i < MANY; i++)
+        argv[i] = x;
+    int status = finish(&spawn, plait__os_spawn(&spawn, &step), text, sizeof text);
+    unlink(path);
+    free(argv);
+    CHECK_INT(status, 0);
+    CHECK_STR(text, "29999\n");
+}
+
+TEST(the_program_dies_with_its_parent)
+{
+    char *const argv[] = { (char[]){ "sleep" }, (char[]){ "100" }, NULL };
+    struct plait__spawn spawn = prepare("sleep", argv);
+    char byte;
+    pid_t pid = plait__os_fork();
+
+    spawn.dies_with_parent = true;
+    if (pid == 0)
+        _exit(plait__os_spawn(&spawn, &step) < 0);
+    close(out[1]);
+    CHECK_INT(read(out[0], &byte, 1), 0); /* its copy of the pipe is gone */
+    plait__os_reap(pid);
+    plait__os_spawn_stack_free(spawn.stack);
+}
