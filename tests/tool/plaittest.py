@@ -1,13 +1,14 @@
-"""What the tests of the tool share: a folder for each test, runs with a time limit, and the proof that nothing is left running.
+"""What the tests of the tool share: a folder for each test, a time limit for each run, and nothing left running.
 
-The tool is $PLAIT, else build/plait. Every process of a test carries a mark in its environment, however far from plait it
-has gone: a new session, a double fork. When a test ends and a marked process is left, the test has failed.
+The tool is $PLAIT, else build/plait. Every process of a test carries a mark in its environment, however far from plait
+it has gone: a new session, a double fork. When a test ends and a marked process is left, the test has failed.
 """
 
 import contextlib
 import os
 import pathlib
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -91,7 +92,8 @@ class Case(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.dir = pathlib.Path(folder.name)
         self.mark = uuid.uuid4().hex
-        unset = ("PLAIT_JOBS", "PLAIT_SHELL", "SHELL", "NO_COLOR", "COLUMNS", "PARALLEL", "PARALLEL_SHELL")
+        unset = ("PLAIT_JOBS", "PLAIT_SHELL", "SHELL", "NO_COLOR", "COLUMNS", "PARALLEL", "PARALLEL_SHELL",
+                 "PLAIT_SEQ", "PLAIT_SLOT", "PLAIT_JOB_ID")
         self.env = {name: value for name, value in os.environ.items() if name not in unset}
         self.env |= {MARK: self.mark, "LC_ALL": "C.UTF-8", "HOME": str(self.dir)}
         self.addCleanup(self.end_all)
@@ -174,6 +176,11 @@ class Case(unittest.TestCase):
         path.write_bytes(to_bytes(text))
         return str(path)
 
+    def copy_for_all(self):
+        """The tool where every user can reach it; its own folder may be closed to them."""
+        os.chmod(self.dir, 0o777)
+        return shutil.copy(PLAIT, self.dir / "plait")
+
     def script(self, name, text):
         path = self.file(name, "#!/bin/sh\n" + text)
         os.chmod(path, 0o755)
@@ -194,4 +201,4 @@ class Case(unittest.TestCase):
 
 
 def main():
-    unittest.main(verbosity=2 if os.environ.get("PLAIT_VERBOSE") else 1)
+    unittest.main(verbosity=2)  # by its names the checks count what was skipped

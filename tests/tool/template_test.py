@@ -6,7 +6,8 @@ import unittest
 
 import plaittest
 
-NASTY = ["a b", "a'b", 'a"b', "$(touch evil)", "`touch evil`", "; touch evil", "a\\b", "*", "~", "-n", "#", "!x", "{}", "{1}",
+NASTY = ["a b", "a'b", 'a"b', "$(touch evil)", "`touch evil`", "; touch evil", "a\\b", "*", "~", "-n", "#", "!x",
+         "{}", "{1}",
          "\x1b[31m", "ä", "\udcff", "%s", "a&b", "|", ">evil", "", " ", "\t", "a\\", "$HOME", "'\"'"]
 
 
@@ -113,7 +114,8 @@ class Execution(plaittest.Case):
 
     @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
     def test_functions_that_bash_exported_work_in_snippets(self):
-        run = self.end(self.start("-c", f"f() {{ echo \"f:$1\"; }}; export -f f; '{plaittest.PLAIT}' map 'f {{}}' ::: 'a b'",
+        run = self.end(self.start("-c",
+                                  f"f() {{ echo \"f:$1\"; }}; export -f f; '{plaittest.PLAIT}' map 'f {{}}' ::: 'a b'",
                                   program="bash", verb=(), env={"SHELL": shutil.which("bash")}))
         self.assertEqual((run.code, run.lines), (0, ["f:a b"]), run)
 

@@ -1,0 +1,93 @@
+"""Runs a program with tests/fault/inject.c in it, and reads what that reached and failed.
+
+SPDX-License-Identifier: MIT
+"""
+import dataclasses
+import errno
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+
+BUILD = pathlib.Path(os.environ.get("PLAIT_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+LIBRARY = BUILD / "tests/libplait-inject.so"
+IN_LIBRARY = 1 << 63
+
+# The errors that each kind of call may really give (the first one also for those that are not listed: EIO).
+MEMORY, TABLES = ("ENOMEM",), ("EMFILE", "ENFILE", "ENOMEM")
+ERRORS = {
+    "malloc": MEMORY, "calloc": MEMORY, "realloc": MEMORY, "mmap": MEMORY, "getdelim": ("ENOMEM", "EIO"),
+    "open": ("EMFILE", "ENFILE", "EACCES", "ENOMEM"), "fopen": TABLES, "opendir": TABLES, "pipe2": TABLES,
+    "socketpair": TABLES, "eventfd": TABLES, "memfd_create": TABLES, "mkostemp": ("EMFILE", "ENOSPC"), "signalfd": TABLES,
+    "fcntl": ("EINVAL",), "fcntl_dup": ("EMFILE",), "dup2": ("EBUSY",),
+    "read": ("EINTR", "EIO"), "pread": ("EINTR", "EIO"), "write": ("EINTR", "ENOSPC", "EIO"), "pwrite": ("EINTR", "ENOSPC"),
+    "fallocate": ("EOPNOTSUPP", "ENOSPC"), "stat": ("ENOMEM", "EACCES"), "access": ("EACCES",), "mkdir": ("ENOSPC",),
+    "sendmsg": ("EINTR", "EAGAIN", "ENOBUFS", "ENOMEM"), "recvmsg": ("EINTR", "ENOMEM"),
+    "ppoll": ("EINTR", "ENOMEM"), "fork": ("EAGAIN", "ENOMEM"), "clone": ("EAGAIN", "ENOMEM"),
+    "pthread_create": ("EAGAIN",), "wait4": ("EINTR",), "waitpid": ("EINTR",), "sigaction": ("EINVAL",),
+    "prctl": ("EINVAL",), "getrlimit": ("EINVAL",), "getrandom": ("EAGAIN", "ENOSYS"), "setpgid": ("EPERM",),
+    "chdir": ("EACCES", "EIO"), "nice": ("EPERM",), "execve": ("ENOMEM", "EAGAIN", "EACCES", "ETXTBSY"),
+    "sys_clone": ("EAGAIN", "ENOMEM", "EMFILE"), "sys_pidfd_open": TABLES, "sys_pidfd_send_signal": ("EPERM",),
+    "sys_waitid": ("EINTR",), "sys_futex": ("EINTR",), "sys_close_range": ("ENOSYS", "ENOMEM"),
+}
+# What may also be used up for good.
+LASTING = {"malloc", "calloc", "realloc", "mmap", "open", "fopen", "opendir", "pipe2", "socketpair", "eventfd", "memfd_create",
+           "mkostemp", "signalfd", "fcntl_dup", "write", "pwrite", "fork", "clone", "pthread_create", "sys_clone",
+           "sys_pidfd_open"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    kind: str
+    place: int
+    is_fork: bool
+    error: int = 0
+
+    def __str__(self):
+        name = f"{self.kind}{' in a fork' if self.is_fork else ''}"
+        return f"{name} = {errno.errorcode.get(self.error, self.error)}" if self.error else name
+
+
+def errors_of(kind):
+    return [getattr(errno, name) for name in ERRORS.get(kind, ("EIO",))]
+
+
+class Injection:
+    """One way to run a program: its mode, and afterwards what was reached."""
+
+    def __init__(self, file, mode="count", number=1, error=errno.EINTR, kind="any"):
+        self.file, self.mode = pathlib.Path(file), f"{mode}:{number}:{error}:{kind}"
+        self.is_lasting = mode == "from"
+
+    def environment(self):
+        return {"LD_PRELOAD": str(LIBRARY), "PLAIT_INJECT": self.mode, "PLAIT_INJECT_FILE": str(self.file)}
+
+    def read(self):
+        """Reads the file: self.reached, self.failed, self.first (the first point that failed) and self.points."""
+        data = self.file.read_bytes()
+        n_kinds, self.reached, self.failed, _ = struct.unpack_from("4I", data)
+        self.kinds = [data[16 + 24 * i:40 + 24 * i].split(b"\0")[0].decode() for i in range(n_kinds)]
+        at = 16 + 24 * 64
+        points = [Point(self.kinds[kind], place, bool(is_fork), error)
+                  for place, kind, is_fork, error in struct.iter_unpack("QHHI", data[at:at + 16 * (self.reached + 1)])]
+        self.first, self.points = points[0], points[1:]
+        return self
+
+    def where(self, program):
+        """The first failed point in words, with the source line if addr2line is there."""
+        if self.first.place & IN_LIBRARY or not self.failed:
+            return str(self.first)
+        try:
+            line = subprocess.run(["addr2line", "-spfie", program, hex(self.first.place - 1)], capture_output=True,
+                                  text=True, check=False).stdout.strip().splitlines()
+        except OSError:
+            line = []
+        return f"{self.first} at {line[0] if line else hex(self.first.place)}"
+
+
+def skip_unless_built():
+    """Exit status 77 where the injector cannot be: with a sanitizer, without glibc."""
+    if not LIBRARY.exists():
+        print(f"skipped: there is no {LIBRARY} in this build")
+        sys.exit(77)
