@@ -7,6 +7,7 @@
 #include "os/probe.h"
 #include "os/thread.h"
 #include "test.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -55,7 +56,7 @@ static void sleep_on_word(void *arg)
 TEST(all_sleepers_are_woken)
 {
     for (int i = 0; i < 4; i++)
-        CHECK_INT(plait__os_thread_start(sleep_on_word, NULL, 0), 0);
+        CHECK_INT(start_detached(sleep_on_word, NULL, 0), 0);
     __atomic_store_n(&word, 1, __ATOMIC_SEQ_CST);
     CHECK(plait__os_futex_wake(&word, UINT_MAX) <= 4);
     load_and_check(&done, 4);
@@ -108,7 +109,7 @@ TEST(two_words_are_slept_on_at_once)
     word = 0;
     CHECK_INT(plait__os_futex_wait2(&word, 0, &word2, 0, plait__os_now_ns() + 5 * MS), -ETIMEDOUT);
     CHECK_INT(plait__os_futex_wait2(&word, 0, &word2, 0, 0), -ETIMEDOUT);
-    CHECK_INT(plait__os_thread_start(change_word2, NULL, 0), 0);
+    CHECK_INT(start_detached(change_word2, NULL, 0), 0);
     while (__atomic_load_n(&word2, __ATOMIC_SEQ_CST) == 0) {
         int rc = plait__os_futex_wait2(&word, 0, &word2, 0, INT64_MAX);
         CHECK(rc == 0 || rc == -EAGAIN);

@@ -17,6 +17,11 @@
 #    define SYS_pidfd_open 434
 #endif
 
+enum {
+    RELEASE_TRIES = 100,
+    RELEASE_PAUSE_US = 200,
+};
+
 /* The kernel's struct pidfd_info as far as we ask, and its ioctl: newer than our headers. */
 struct pidfd_info {
     uint64_t mask;
@@ -42,12 +47,20 @@ int plait__os_pidfd_signal(int pidfd, int signal)
 
 bool plait__os_pidfd_status(int pidfd, int *ret_status)
 {
-    struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
+    struct pidfd_info info;
 
-    if (ioctl(pidfd, PIDFD_GET_INFO, &info) < 0 || (info.mask & PIDFD_INFO_EXIT) == 0)
-        return false;
-    *ret_status = info.exit_code;
-    return true;
+    /* between the end of a process that nobody waits for and its release the kernel says nothing yet */
+    for (int i = 0; i < RELEASE_TRIES; i++) {
+        info = (struct pidfd_info){ .mask = PIDFD_INFO_EXIT };
+        if (ioctl(pidfd, PIDFD_GET_INFO, &info) < 0)
+            return false;
+        if (info.mask & PIDFD_INFO_EXIT) {
+            *ret_status = info.exit_code;
+            return true;
+        }
+        usleep(RELEASE_PAUSE_US);
+    }
+    return false;
 }
 
 bool plait__os_pidfd_status_works(void)

@@ -80,8 +80,9 @@ struct plait__tree {
 /* Sends the signal to all processes meant, never to the caller: how many live ones it met. -errno
  * when /proc cannot be read. */
 int plait__os_tree_signal(const struct plait__tree *tree, int signal);
-/* SIGKILLs them so that none gets away by forking: stop all, look again, kill. How many it killed.
- */
+/* SIGKILLs them: stops all, looks again until nobody new has come, then kills, children first. How
+ * many it killed. Who forks and ends faster than /proc can be read may be missed: call it again until
+ * nobody is met. */
 int plait__os_tree_kill(const struct plait__tree *tree);
 
 /* End this process with its parent: the kernel sends `signal` when the parent thread is gone. */

@@ -8,6 +8,7 @@
 #include "os/pidfd.h"
 #include "os/thread.h"
 #include "test.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -96,8 +97,8 @@ TEST(threads_are_counted)
 
     CHECK_INT(plait__os_pipe(fds), 0);
     CHECK_INT(plait__os_thread_count(), 1);
-    CHECK_INT(plait__os_thread_start(wait_at_pipe, &fds[0], 0), 0);
-    CHECK_INT(plait__os_thread_start(wait_at_pipe, &fds[0], 0), 0);
+    CHECK_INT(start_detached(wait_at_pipe, &fds[0], 0), 0);
+    CHECK_INT(start_detached(wait_at_pipe, &fds[0], 0), 0);
     CHECK_INT(plait__os_thread_count(), 3);
     close(fds[1]);
     while (plait__os_thread_count() > 1) /* an ended thread is not counted for ever */

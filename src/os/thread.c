@@ -28,7 +28,7 @@ int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *ent
 {
     struct plait__thread_entry *copy = malloc(sizeof *copy);
     pthread_attr_t attr;
-    pthread_t thread;
+    pthread_t thread = 0;
     sigset_t all, old;
     int rc;
 

@@ -7,6 +7,7 @@
 #include "os/fd.h"
 #include "os/futex.h"
 #include "test.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,7 @@ TEST(a_thread_runs_with_all_signals_blocked_and_its_own_name)
     char name[] = "a name longer than the kernel takes";
     sigset_t ours;
 
-    CHECK_INT(plait__os_thread_start(look_around, name, 0), 0);
+    CHECK_INT(start_detached(look_around, name, 0), 0);
     wait_for(1);
     CHECK_INT(sigismember(&thread_mask, SIGTERM), 1);
     CHECK_INT(sigismember(&thread_mask, SIGCHLD), 1);
@@ -64,8 +65,8 @@ TEST(a_thread_runs_with_all_signals_blocked_and_its_own_name)
 
 TEST(a_stack_that_is_too_small_is_refused)
 {
-    CHECK_INT(plait__os_thread_start(look_around, thread_name, 1), -EINVAL);
-    CHECK_INT(plait__os_thread_start(look_around, thread_name, 1024 * 1024), 0);
+    CHECK_INT(start_detached(look_around, thread_name, 1), -EINVAL);
+    CHECK_INT(start_detached(look_around, thread_name, 1024 * 1024), 0);
     wait_for(1);
 }
 
@@ -114,7 +115,7 @@ TEST(a_stream_that_another_thread_holds_is_left_alone)
     CHECK_INT(dup2(in[0], STDIN_FILENO), STDIN_FILENO);
     fd = catch_stdout();
     fputs("hello", stdout);
-    CHECK_INT(plait__os_thread_start(hold_streams, NULL, 0), 0);
+    CHECK_INT(start_detached(hold_streams, NULL, 0), 0);
     wait_for(1);
     plait__os_flush_streams();
     CHECK_INT(plait__os_fd_is_readable(fd), 0);
@@ -123,4 +124,36 @@ TEST(a_stream_that_another_thread_holds_is_left_alone)
     plait__os_flush_streams();
     CHECK_INT(plait__os_fd_is_readable(fd), 1);
     _exit(0); /* exit would wait for stdin's lock */
+}
+
+static void leave(void *arg)
+{
+    (void)arg;
+    pthread_exit(NULL);
+}
+
+static void note_exit(void *arg)
+{
+    *(int *)arg = 1;
+}
+
+static void come_back(void *arg)
+{
+    (void)arg;
+}
+
+TEST(a_thread_that_leaves_by_pthread_exit_is_told)
+{
+    int told = 0;
+    struct plait__thread_entry entry = { .fn = leave, .on_exit = note_exit, .arg = &told };
+    uintptr_t thread;
+
+    CHECK_INT(plait__os_thread_start(&thread, &entry, 0), 0);
+    plait__os_thread_join(thread);
+    CHECK_INT(told, 1);
+    told = 0;
+    entry.fn = come_back;
+    CHECK_INT(plait__os_thread_start(&thread, &entry, 0), 0);
+    plait__os_thread_join(thread);
+    CHECK_INT(told, 0);
 }

@@ -26,7 +26,8 @@ static struct {
     struct plait__list live; /* lock */
     unsigned n_processes;    /* lock: for default names */
     unsigned n_threads;      /* lock */
-    bool has_handlers;       /* lock */
+    bool has_exit_handler;   /* lock */
+    bool has_fork_handler;   /* lock */
     bool is_inited;          /* plait_init was called */
 } tasks;
 
@@ -122,12 +123,13 @@ static void reset_locks(void)
     plait__table_reset();
 }
 
-/* What ends with the process, and what a fork must find in order. Once. */
+/* What ends with the process, and what a fork must find in order. */
 static void set_handlers(void)
 {
-    if (!tasks.has_handlers)
-        tasks.has_handlers =
-            atexit(plait__tasks_end) == 0 && plait__os_at_fork_child(reset_locks) == 0;
+    if (!tasks.has_exit_handler)
+        tasks.has_exit_handler = atexit(plait__tasks_end) == 0;
+    if (!tasks.has_fork_handler)
+        tasks.has_fork_handler = plait__os_at_fork_child(reset_locks) == 0;
 }
 
 void plait__tasks_end(void)

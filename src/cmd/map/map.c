@@ -223,7 +223,6 @@ static int run(const struct map_options *options)
         exit_code = map_engine_run(&engine);
     if (engine.phase != MAP_STOPPING) /* what jobs left in the background may live on */
         plait__keeper_bye();
-    plait__keeper_bye(); /* what jobs left in the background lives on */
     map_report_destroy(engine.report);
     map_joblog_close(engine.joblog);
     map_template_destroy(engine.template);
