@@ -50,7 +50,8 @@ struct plait__spawn {
     char *const *envp;
     int fds[3];            /* become 0, 1 and 2; each at or above 3 */
     const char *cwd;       /* NULL: the caller's */
-    int nice;              /* added to the niceness */
+    int nice;              /* the niceness itself, with has_nice; else the caller's */
+    bool has_nice;
     bool new_group;        /* leads a process group of its own */
     bool dies_with_parent; /* SIGKILL when the caller's process ends */
     uint64_t ignored;      /* bit n-1: signal n becomes ignored */

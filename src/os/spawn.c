@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -115,8 +116,7 @@ static int run_child(void *arg)
             return fail_at(child, "dup2");
     if (spawn->cwd != NULL && chdir(spawn->cwd) < 0)
         return fail_at(child, "chdir");
-    errno = 0;
-    if (spawn->nice != 0 && nice(spawn->nice) == -1 && errno != 0)
+    if (spawn->has_nice && setpriority(PRIO_PROCESS, 0, spawn->nice) < 0)
         return fail_at(child, "nice");
     set_dispositions(spawn);
     sigprocmask(SIG_SETMASK, &none, NULL); /* last: from here a signal may end us */

@@ -93,15 +93,13 @@ TEST(nothing_but_0_1_and_2_is_inherited)
 TEST(directory_niceness_and_group_are_set)
 {
     struct plait__spawn spawn = prepare(NULL, NULL);
-    char want[64];
-
-    snprintf(want, sizeof want, "/usr\n%d\nleads\n", getpriority(PRIO_PROCESS, 0) + 3);
     spawn.cwd = "/usr";
-    spawn.nice = 3;
+    spawn.nice = 13;
+    spawn.has_nice = true;
     spawn.new_group = true;
     CHECK_STR(shell(&spawn, "pwd; nice; read -r pid name state parent group rest </proc/$$/stat; "
                             "[ \"$group\" = \"$pid\" ] && echo leads"),
-              want);
+              "/usr\n13\nleads\n");
 }
 
 /* Line `name` of /proc/self/status, as a number in hexadecimal. */

@@ -42,15 +42,20 @@ static struct {
     bool knows_ignored;
 } state;
 
-void plait__keeper_forget(void)
+static void let_go(void)
 {
-    if (state.owner == getpid())
-        return;
     if (state.pid != 0) {
         close(state.channel);
         close(state.pidfd);
     }
     state.pid = 0;
+}
+
+void plait__keeper_forget(void)
+{
+    if (state.owner == getpid())
+        return;
+    let_go();
     state.owner = getpid();
 }
 
@@ -95,9 +100,7 @@ static void bury(void)
         plait__os_poll(&dead, 1, INT64_MAX);
     snprintf(env, sizeof env, KEEPER_ENV "%" PRIx64 ".", state.id);
     plait__os_tree_kill(&left);
-    close(state.channel);
-    close(state.pidfd);
-    state.pid = 0;
+    let_go();
 }
 
 static int fork_keeper(int ours, int theirs, int self)
@@ -254,6 +257,7 @@ static int send_run(struct plait__buf *buf, const struct plait__command *command
                                    .kill_after_ns = command->kill_after_ns,
                                    .ignored = state.ignored,
                                    .nice = command->nice,
+                                   .has_nice = command->has_nice,
                                    .n_argv = (uint32_t)command->n_argv,
                                    .n_env = (uint32_t)command->n_env,
                                    .has_cwd = command->cwd != NULL };
@@ -380,6 +384,8 @@ uint64_t plait__keeper_generation(void)
 
 void plait__keeper_bye(void)
 {
-    if (plait__keeper_is_there())
-        send_head((struct keeper_request){ .verb = KEEPER_BYE }, NULL, 0);
+    if (!plait__keeper_is_there())
+        return;
+    send_head((struct keeper_request){ .verb = KEEPER_BYE }, NULL, 0);
+    let_go(); /* whoever still starts something gets a new one */
 }

@@ -25,7 +25,8 @@ struct plait__command {
     size_t n_env;
     int fds[3];      /* become 0, 1 and 2; the caller closes its own */
     const char *cwd; /* NULL: where the owner was when the keeper was made */
-    int nice;
+    int nice;        /* with has_nice: the niceness itself, not an addition */
+    bool has_nice;
     int64_t timeout_ns;    /* after so long the command and all below it are ended; 0: never */
     int64_t kill_after_ns; /* from SIGTERM to SIGKILL */
 };

@@ -307,6 +307,7 @@ static int start(struct kept *kept, const struct keeper_request *request, char *
     char id_string[KEEPER_ENV_BYTES];
     struct plait__spawn spawn = { .fds = { fds[0], fds[1], fds[2] },
                                   .nice = request->nice,
+                                  .has_nice = request->has_nice,
                                   .new_group = true,
                                   .dies_with_parent = true,
                                   .ignored = request->ignored,

@@ -36,6 +36,7 @@ struct keeper_request {
     uint32_t n_bytes; /* of all strings */
     bool is_timeout;  /* of KEEPER_STOP: the command's time is over */
     bool has_cwd;
+    bool has_nice;
     bool in_memfd;
 };
 

@@ -136,9 +136,11 @@ void plait__tasks_end(void)
 {
     plait_task *self = plait_task_current();
 
+    plait__sleeper_set_current(NULL); /* also a cancelled thread that exits waits for the others */
     for (;;) {
         plait_task *task = NULL;
         lock_tasks();
+        tasks.has_exit_handler = false; /* exit handlers that run after us may start tasks too */
         list_for_each (node, &tasks.live) {
             plait_task *other = plait__list_entry(node, plait_task, node);
             if (other != self && (other->kind == PLAIT_PROCESS || !other->daemon)) {
@@ -152,8 +154,7 @@ void plait__tasks_end(void)
             break;
         if (task->daemon)
             plait_task_kill(task);
-        if (plait_task_join(task, PLAIT_FOREVER) <
-            0) /* a cancelled thread exits the program: nobody can wait */
+        if (plait_task_join(task, PLAIT_FOREVER) < 0) /* out of memory: nobody can wait for it */
             plait__task_delist(task);
         plait__task_unref(task);
     }

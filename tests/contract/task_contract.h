@@ -27,6 +27,7 @@ struct board {
 };
 
 static struct board *board;
+static int zero;    /* what return_code returns when nobody cares */
 static int gate[2]; /* a task stands at gate[0] until gate[1] is written or closed */
 
 static void prepare(void)
@@ -175,6 +176,7 @@ TEST_LIMIT(many_tasks_at_once_end_each_with_its_own_result, 30)
     enum {
         MANY = 50
     };
+
     plait_task *tasks[MANY];
     int codes[MANY];
 
@@ -201,7 +203,6 @@ TEST(a_task_can_be_destroyed_while_it_runs)
 
 TEST(an_ended_task_may_be_terminated)
 {
-    int zero = 0;
     plait_task *task = start(return_code, &zero);
 
     join(task);
@@ -217,7 +218,6 @@ TEST(a_name_is_given_or_made)
     char name[] = "given";
     plait_task_opts opts = { .name = name };
     plait_task *first, *second, *third = NULL;
-    int zero = 0;
 
     first = start(return_code, &zero);
     second = start(return_code, &zero);
@@ -237,8 +237,8 @@ static int look_around(void *arg)
     plait_task *self = plait_task_current(), *parent = plait_task_parent(self);
 
     board->id = plait_task_id(self);
-    board->value = plait_task_kind(self) == KIND && plait_task_is_alive(self) &&
-                   parent == arg && plait_task_parent(parent) == NULL;
+    board->value = plait_task_kind(self) == KIND && plait_task_is_alive(self) && parent == arg &&
+                   plait_task_parent(parent) == NULL;
     board->other = plait_task_join(self, PLAIT_FOREVER);
     strncpy(board->text, plait_task_name(self), sizeof board->text - 1);
     return plait_task_id(parent) == getppid() || plait_task_id(parent) == getpid() ? 0 : 1;
@@ -252,8 +252,7 @@ TEST(a_task_knows_itself_and_its_parent)
     prepare();
     CHECK_STR(plait_task_name(plait_task_current()), "MainProcess");
     CHECK_INT(plait_task_id(plait_task_current()), getpid());
-    CHECK_INT(
-        plait_task_start(&task, KIND, look_around, plait_task_current(), &opts), 0);
+    CHECK_INT(plait_task_start(&task, KIND, look_around, plait_task_current(), &opts), 0);
     CHECK_INT(join(task).code, 0);
     CHECK_INT(board->id, plait_task_id(task));
     CHECK_INT(board->value, 1);
@@ -309,8 +308,8 @@ TEST(a_bad_start_starts_nothing)
         plait_task_opts opts;
         int later; /* what a later version knows */
     } large = { .later = 1 };
+
     plait_task *task = NULL;
-    int zero = 0;
 
     CHECK_INT(plait_task_start(NULL, KIND, return_code, &zero, NULL), -EINVAL);
     CHECK_INT(plait_task_start(&task, KIND, NULL, NULL, NULL), -EINVAL);
@@ -382,37 +381,39 @@ static int write_late(void *arg)
     return 0;
 }
 
+static plait_task *left[2]; /* what nobody destroys: for a leak checker to see */
+
 static void leave_a_task(void)
 {
-    start(write_late, NULL);
+    left[0] = start(write_late, NULL);
 }
 
 static void leave_a_daemon(void)
 {
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, KIND, sleep_in_plait, NULL,
+    CHECK_INT(plait_task_start(&left[1], KIND, sleep_in_plait, NULL,
                                &(plait_task_opts){ .daemon = true }),
               0);
-    CHECK(plait_task_is_daemon(task));
+    CHECK(plait_task_is_daemon(left[1]));
 }
 
-static void start_at_exit(void)
+static void leave_both(void)
 {
     leave_a_daemon();
     leave_a_task();
 }
 
+static plait_task *before; /* registers plait's own exit handler */
+
 static void start_in_an_early_handler(void)
 {
-    leave_a_daemon(); /* registers plait's own handler, which runs after ours */
-    atexit(start_at_exit);
+    before = start(return_code, &zero);
+    atexit(leave_both); /* runs before plait's own */
 }
 
 static void start_in_a_late_handler(void)
 {
-    atexit(start_at_exit); /* runs after plait's own */
-    leave_a_daemon();
+    atexit(leave_both); /* runs after plait's own */
+    before = start(return_code, &zero);
 }
 
 TEST(at_exit_a_task_is_waited_for)
@@ -445,7 +446,7 @@ TEST(what_exit_handlers_start_is_waited_for_after_plaits_own)
 static int leave_tasks_below(void *arg)
 {
     (void)arg;
-    start_at_exit();
+    leave_both();
     return 3;
 }
 

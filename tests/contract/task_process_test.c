@@ -139,7 +139,6 @@ TEST(a_process_sees_memory_as_it_was_and_changes_its_own)
     plait_task_destroy(task);
 }
 
-
 static int start_two_below(void *arg)
 {
     plait_task *task = start(return_code, arg), *again = start(return_code, arg);

@@ -69,7 +69,6 @@ static int join_ended_while_cancelled(void *arg)
 
 TEST(a_join_that_need_not_wait_succeeds_also_when_cancelled)
 {
-    int zero = 0;
     plait_task *ended = start(return_code, &zero), *joiner;
 
     join(ended);
@@ -99,7 +98,6 @@ static int start_process(void *arg)
 
 TEST(beside_threads_no_process_is_forked)
 {
-    int zero = 0;
     plait_task *task = start(start_process, &zero);
 
     CHECK_INT(join(task).code, PLAIT_ETHREADS);
@@ -139,11 +137,10 @@ TEST(a_function_that_calls_pthread_exit_has_ended)
 TEST(a_stack_that_is_too_small_is_refused)
 {
     plait_task *task = NULL;
-    int zero = 0;
 
-    CHECK_INT(plait_task_start(&task, KIND, return_code, &zero,
-                               &(plait_task_opts){ .stack_bytes = 1 }),
-              -EINVAL);
+    CHECK_INT(
+        plait_task_start(&task, KIND, return_code, &zero, &(plait_task_opts){ .stack_bytes = 1 }),
+        -EINVAL);
     CHECK(task == NULL);
     CHECK_INT(plait_task_start(&task, KIND, return_code, &zero,
                                &(plait_task_opts){ .stack_bytes = 1024 * 1024 }),
@@ -204,8 +201,6 @@ static int exit_cancelled(void *arg)
 
 static void exit_in_a_cancelled_thread(void)
 {
-    static int zero = 0;
-
     join(start(exit_cancelled, &zero));
 }
 

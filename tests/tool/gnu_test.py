@@ -72,7 +72,7 @@ SAME = [
     (["-j200%", "echo", ":::", "a"], None),
     (["-j+1", "echo", ":::", "a"], None),
     (["--retries", "3", "echo {}; false", ":::", "a"], None),
-    (["--nice", "5", "-n0", "nice", ":::", "a"], None),
+    (["--nice", "15", "-n0", "nice", ":::", "a"], None),
     (["--wd", "/tmp", "-n0", "pwd", ":::", "a"], None),
     (["--delay", "0.01", "--load", "1000", "--memfree", "1k", "echo", ":::", "a"], None),
     (["--timeout", "10", "echo", ":::", "a"], None),

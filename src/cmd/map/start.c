@@ -196,6 +196,7 @@ static int hand_to_keeper(struct map_engine *engine, struct map_job *job, int ou
                                       .fds = { engine->null, out, err },
                                       .cwd = options->wd,
                                       .nice = options->nice,
+                                      .has_nice = options->has_nice,
                                       .timeout_ns = options->timeout_ns,
                                       .kill_after_ns = map_kill_after(options) };
 
