@@ -13,9 +13,9 @@
 #endif
 
 #ifdef PLAIT__TSAN
-/* Its background thread. */
+/* Its background thread, and in a forked child another one as soon as a thread is started there. */
 enum {
-    PLAIT__SANITIZER_THREADS = 1
+    PLAIT__SANITIZER_THREADS = 2
 };
 #else
 enum {

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void keeper_guards_forget_ended(struct keeper_guards *guards)
+void plait__keeper_guards_forget_ended(struct keeper_guards *guards)
 {
     size_t kept = 0;
 
@@ -27,10 +27,10 @@ void keeper_guards_forget_ended(struct keeper_guards *guards)
     guards->n = kept;
 }
 
-int keeper_guards_add(struct keeper_guards *guards, int pidfd)
+int plait__keeper_guards_add(struct keeper_guards *guards, int pidfd)
 {
     if (guards->n * 2 >= guards->cap)
-        keeper_guards_forget_ended(guards);
+        plait__keeper_guards_forget_ended(guards);
     if (guards->n * 2 >= guards->cap) {
         size_t cap = guards->cap * 2 + 16;
         int *pidfds = reallocarray(guards->pidfds, cap, sizeof *pidfds);
@@ -47,7 +47,7 @@ int keeper_guards_add(struct keeper_guards *guards, int pidfd)
     return 0;
 }
 
-void keeper_guards_kill(const struct keeper_guards *guards)
+void plait__keeper_guards_kill(const struct keeper_guards *guards)
 {
     for (size_t i = 0; i < guards->n; i++)
         plait__os_pidfd_signal(guards->pidfds[i], SIGKILL); /* one that has ended already is fine */

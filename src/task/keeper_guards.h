@@ -12,9 +12,9 @@ struct keeper_guards {
 };
 
 /* Takes the pidfd over. -ENOMEM: it could not, and has closed it. */
-int keeper_guards_add(struct keeper_guards *guards, int pidfd);
+int plait__keeper_guards_add(struct keeper_guards *guards, int pidfd);
 /* Closes the pidfds of those that have ended. */
-void keeper_guards_forget_ended(struct keeper_guards *guards);
-void keeper_guards_kill(const struct keeper_guards *guards);
+void plait__keeper_guards_forget_ended(struct keeper_guards *guards);
+void plait__keeper_guards_kill(const struct keeper_guards *guards);
 
 #endif

@@ -314,15 +314,15 @@ static int start(struct kept *kept, const struct keeper_request *request, char *
                                   .defaulted = keeper.ours_ignored & ~request->ignored,
                                   .stack = keeper.stack };
     const char *step = "keeper";
-    char **strings = keeper_cut_words(bytes, request, &spawn.file, &spawn.cwd);
+    char **strings = plait__keeper_cut_words(bytes, request, &spawn.file, &spawn.cwd);
     char **environment = NULL;
     pid_t pid = -ENOMEM;
 
     snprintf(id_string, sizeof id_string, KEEPER_ENV "%" PRIx64 ".%" PRIu64, keeper.id,
              request->id);
     if (strings != NULL)
-        environment =
-            keeper_make_environment(strings + request->n_argv + 1, request->n_env, id_string);
+        environment = plait__keeper_make_environment(strings + request->n_argv + 1, request->n_env,
+                                                     id_string);
     if (environment != NULL) {
         spawn.argv = strings;
         spawn.envp = environment;
@@ -414,10 +414,10 @@ static void set_paused(bool paused)
 static void guard(const struct keeper_request *request, const int *fds, size_t n_fds)
 {
     if (n_fds != 1) { /* no descriptor is left: the ended ones may give some back to the next */
-        keeper_guards_forget_ended(&keeper.guards);
+        plait__keeper_guards_forget_ended(&keeper.guards);
         kill((pid_t)request->id,
              SIGKILL); /* it waits before its function: it cannot be another yet */
-    } else if (keeper_guards_add(&keeper.guards, fds[0]) < 0) {
+    } else if (plait__keeper_guards_add(&keeper.guards, fds[0]) < 0) {
         kill((pid_t)request->id, SIGKILL);
     }
 }
@@ -464,7 +464,7 @@ static void end_everything(void)
     struct plait__death death;
     struct plait__fd child = { .fd = keeper.signals, .wanted = PLAIT__FD_READ };
 
-    keeper_guards_kill(&keeper.guards);
+    plait__keeper_guards_kill(&keeper.guards);
     for (int in_vain = 0; in_vain < KILLS_IN_VAIN;) {
         pid_t pid;
         in_vain = signal_all(SIGKILL) > 0 ? 0 : in_vain + 1;

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-char **keeper_cut_words(char *bytes, const struct keeper_request *request, const char **ret_file,
-                        const char **ret_cwd)
+char **plait__keeper_cut_words(char *bytes, const struct keeper_request *request,
+                               const char **ret_file, const char **ret_cwd)
 {
     size_t n = (size_t)request->n_argv + request->n_env;
     char **strings = calloc(n + 2, sizeof *strings); /* argv, its NULL, additions */
@@ -48,7 +48,7 @@ static bool is_among(const char *variable, char *const *set, size_t n)
     return false;
 }
 
-char **keeper_make_environment(char *const *additions, size_t n, char *id_string)
+char **plait__keeper_make_environment(char *const *additions, size_t n, char *id_string)
 {
     char **all = calloc(n + count_environment() + 2, sizeof *all);
     size_t n_all = n + 1;

@@ -10,11 +10,11 @@
 
 /* Cuts the request's strings apart: argv, its NULL, then the additions to the environment. To be
  * freed; NULL when out of memory. */
-char **keeper_cut_words(char *bytes, const struct keeper_request *request, const char **ret_file,
-                        const char **ret_cwd);
+char **plait__keeper_cut_words(char *bytes, const struct keeper_request *request,
+                               const char **ret_file, const char **ret_cwd);
 
 /* id_string, the n additions, then this process's environment without what they replace (shells
  * disagree on which of two equal names counts). To be freed; NULL when out of memory. */
-char **keeper_make_environment(char *const *additions, size_t n, char *id_string);
+char **plait__keeper_make_environment(char *const *additions, size_t n, char *id_string);
 
 #endif
