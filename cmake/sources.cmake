@@ -88,6 +88,7 @@ set(PLAIT_TOOL_SOURCES
     src/cmd/map/seqmap.c
     src/cmd/map/spool.c
     src/cmd/map/start.c
+    src/cmd/map/stop.c
     src/cmd/map/summary.c
     src/cmd/map/template.c
     src/cmd/map/template_fill.c

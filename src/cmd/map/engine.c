@@ -13,64 +13,16 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
-    KILL_AFTER_S = 10,
-    FAREWELL_S = 1, /* after a signal a reader that takes nothing for so long is given up */
-    GONE_KILL_AFTER_MS = 500, /* the reader of our output went away: nobody waits for a farewell */
-    TIMES_NEEDED = 3,         /* as with GNU parallel */
+    FAREWELL_S = 1,   /* after a signal a reader that takes nothing for so long is given up */
+    TIMES_NEEDED = 3, /* as with GNU parallel */
 };
 
 #define SECOND_NS INT64_C(1000000000)
-
-int64_t map_kill_after(const struct map_options *options)
-{
-    return options->has_kill_after ? options->kill_after_ns : KILL_AFTER_S * SECOND_NS;
-}
-
-/* ---- ending ---- */
-
-void map_engine_stop(struct map_engine *engine, int64_t kill_after_ns)
-{
-    engine->phase = MAP_STOPPING;
-    plait__keeper_stop_all(
-        kill_after_ns); /* no keeper: nothing runs; a dead one: the loop hears of it */
-}
-
-void map_engine_fail(struct map_engine *engine, int exit_code, const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-
-    if (engine->fatal == 0) { /* what follows from the first failure is noise */
-        va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
-        va_end(args);
-        map_report_say(engine->report, "%s", text);
-        engine->fatal = exit_code;
-    }
-    if (engine->phase != MAP_STOPPING)
-        map_engine_stop(engine, map_kill_after(engine->options));
-}
-
-void map_engine_output_failed(struct map_engine *engine, int error)
-{
-    if (error == -EINTR) /* a second Ctrl-C while we wrote: the stop is under way */
-        return;
-    if (error != -EPIPE) {
-        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot write the output: %s",
-                        plait_strerror(error));
-        return;
-    }
-    if (!engine->reader_gone) {
-        engine->reader_gone = true;
-        map_engine_stop(engine, GONE_KILL_AFTER_MS * (SECOND_NS / 1000));
-    }
-}
 
 /* ---- signals ---- */
 

@@ -6,8 +6,8 @@
  * (-k: waits in `unprinted` for its turn) -> printed and logged. A job is logged after its output
  * was printed, so that a killed run repeats a job rather than lose what it said.
  *
- * One thread; one wait, in engine.c. start.c is the way in, finish.c the way out, print.c what is
- * written.
+ * One thread; one wait, in engine.c, which calls start.c, the way in, and finish.c, the way out;
+ * below them print.c, what is written, and stop.c, how all is given up.
  */
 #ifndef PLAIT__CMD_MAP_ENGINE_H
 #define PLAIT__CMD_MAP_ENGINE_H
@@ -107,14 +107,11 @@ int map_engine_run(struct map_engine *engine);
 /* Starts what can be started now. When to come again (monotonic ns). */
 int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns);
 bool map_engine_has_more(const struct map_engine *engine);
-void map_job_free(struct map_engine *engine, struct map_job *job);
 
 /* finish.c */
 struct plait__command_end;
 void map_engine_end_job(struct map_engine *engine, struct map_job *job,
                         const struct plait__command_end *end);
-/* Puts a job among those that wait for another attempt. */
-void map_engine_put_back(struct map_engine *engine, struct map_job *job, int64_t ready_ns);
 /* --halt: no other attempt will come; the jobs that waited for one have failed. */
 void map_engine_finish_retries(struct map_engine *engine);
 /* The job is over for good: print, log, count. */
@@ -129,7 +126,7 @@ int map_engine_print_job(struct map_engine *engine, struct map_job *job);
 int map_engine_print_lines(struct map_engine *engine, struct map_job *job, bool is_err);
 int map_engine_save_results(struct map_engine *engine, struct map_job *job);
 
-/* engine.c */
+/* stop.c */
 /* A failure of plait's own: says it, ends the run with that exit code. */
 void map_engine_fail(struct map_engine *engine, int exit_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -138,5 +135,8 @@ void map_engine_output_failed(struct map_engine *engine, int error);
 /* End what runs: SIGTERM, later SIGKILL. */
 void map_engine_stop(struct map_engine *engine, int64_t kill_after_ns);
 int64_t map_kill_after(const struct map_options *options);
+/* Puts a job among those that wait for another attempt. */
+void map_engine_put_back(struct map_engine *engine, struct map_job *job, int64_t ready_ns);
+void map_job_free(struct map_engine *engine, struct map_job *job);
 
 #endif

@@ -24,15 +24,6 @@ enum {
     TIMES = 1024,               /* run times that --timeout N% looks at */
 };
 
-void map_engine_put_back(struct map_engine *engine, struct map_job *job, int64_t ready_ns)
-{
-    job->node.key = ready_ns;
-    if (plait__heap_push(&engine->retries, &job->node) < 0) {
-        map_engine_fail(engine, CMD_EXIT_ERROR, "out of memory");
-        map_job_free(engine, job);
-    }
-}
-
 /* What the job left in the background still holds the pipe: somebody has to read it, or it would
  * die of SIGPIPE, or wait. */
 static void keep_leftover(struct map_engine *engine, int fd)

@@ -23,17 +23,6 @@ enum {
     SKIPS_AT_ONCE = 10000, /* --resume: then signals are looked at */
 };
 
-void map_job_free(struct map_engine *engine, struct map_job *job)
-{
-    if (job == NULL)
-        return;
-    map_stream_fini(&engine->spool, &job->out);
-    map_stream_fini(&engine->spool, &job->err);
-    map_values_fini(&job->values);
-    map_command_fini(&job->command);
-    free(job);
-}
-
 bool map_engine_has_more(const struct map_engine *engine)
 {
     return !engine->input_ended || engine->retries.len > 0;
