@@ -113,6 +113,12 @@ static int fork_keeper(int ours, int theirs, int self)
         return pid;
     if (pid == 0)
         plait__keeper_main(theirs, self, id);
+    int lifted = pidfd < 3 ? plait__os_dup_above(pidfd, 3) : -1;
+    if (lifted >=
+        0) { /* a host that has closed its standard descriptors shall not find this one there */
+        close(pidfd);
+        pidfd = lifted;
+    }
     state.pid = pid;
     state.pidfd = pidfd;
     state.channel = ours;

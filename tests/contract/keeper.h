@@ -32,7 +32,7 @@
 static int nothing = -1; /* /dev/null */
 static int said[2];      /* what commands, tasks and owners write, by lines */
 
-static void prepare(void)
+static inline void prepare(void)
 {
     nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     CHECK(nothing >= 0);
@@ -40,7 +40,7 @@ static void prepare(void)
 }
 
 /* Runs a snippet of sh; its standard input is /dev/null unless the command says otherwise. */
-static void run(const char *script, struct plait__command command)
+static inline void run(const char *script, struct plait__command command)
 {
     char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)script, NULL };
 
@@ -53,7 +53,7 @@ static void run(const char *script, struct plait__command command)
     CHECK_INT(plait__keeper_run(&command, PLAIT_FOREVER), 0);
 }
 
-static struct plait__command_end next_end(void)
+static inline struct plait__command_end next_end(void)
 {
     struct plait__command_end end = { 0 };
 
@@ -62,7 +62,7 @@ static struct plait__command_end next_end(void)
 }
 
 /* The next line that was said, without its newline. */
-static const char *next_line(void)
+static inline const char *next_line(void)
 {
     static char line[4096];
     size_t n = 0;
@@ -73,7 +73,7 @@ static const char *next_line(void)
     return line;
 }
 
-static int watch(pid_t pid)
+static inline int watch(pid_t pid)
 {
     int pidfd = plait__os_pidfd_open(pid);
 
@@ -82,18 +82,18 @@ static int watch(pid_t pid)
 }
 
 /* A pidfd of the process that says its pid next. */
-static int watch_next(void)
+static inline int watch_next(void)
 {
     return watch((pid_t)atoi(next_line()));
 }
 
-static bool is_gone(int pidfd)
+static inline bool is_gone(int pidfd)
 {
     return poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, 0) == 1;
 }
 
 /* pre: the test's limit is generous. */
-__attribute__((unused)) static void await_gone(int pidfd)
+static inline void await_gone(int pidfd)
 {
     CHECK_INT(poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, -1), 1);
     close(pidfd);

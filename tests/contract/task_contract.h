@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -262,6 +263,43 @@ TEST(a_task_knows_itself_and_its_parent)
     plait_task_destroy(task);
 }
 
+static int tell_kernel_id(void *arg)
+{
+    (void)arg;
+    board->id = (pid_t)syscall(SYS_gettid); /* of a process: its pid */
+    return 0;
+}
+
+TEST(the_id_is_the_kernels)
+{
+    prepare();
+    plait_task *task = start(tell_kernel_id, NULL);
+    join(task);
+    CHECK_INT(board->id, plait_task_id(task));
+    plait_task_destroy(task);
+}
+
+static int start_one_below(void *arg)
+{
+    plait_task *task = start(return_code, arg);
+    int code = join(task).code;
+
+    board->value = plait_task_parent(task) == plait_task_current();
+    plait_task_destroy(task);
+    return code;
+}
+
+TEST(a_task_starts_a_task)
+{
+    int code = 1000;
+
+    prepare();
+    plait_task *task = start(start_one_below, &code);
+    CHECK_INT(join(task).code, 1000);
+    CHECK_INT(board->value, 1);
+    plait_task_destroy(task);
+}
+
 TEST(children_are_the_live_tasks_in_the_order_of_their_start)
 {
     plait_task *got[3] = { NULL, NULL, NULL }, *first, *second;
@@ -402,18 +440,25 @@ static void leave_both(void)
     leave_a_task();
 }
 
-static plait_task *before; /* registers plait's own exit handler */
+/* By the first start. */
+static void register_plaits_own_handler(void)
+{
+    plait_task *task = start(return_code, &zero);
+
+    join(task);
+    plait_task_destroy(task);
+}
 
 static void start_in_an_early_handler(void)
 {
-    before = start(return_code, &zero);
+    register_plaits_own_handler();
     atexit(leave_both); /* runs before plait's own */
 }
 
 static void start_in_a_late_handler(void)
 {
     atexit(leave_both); /* runs after plait's own */
-    before = start(return_code, &zero);
+    register_plaits_own_handler();
 }
 
 TEST(at_exit_a_task_is_waited_for)

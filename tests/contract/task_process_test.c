@@ -9,8 +9,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 TEST(a_process_that_was_asked_to_end_is_ended_by_sigterm)
 {
@@ -197,4 +199,130 @@ TEST(starting_and_joining_leaks_no_descriptor)
         CHECK_INT(inside, before - 2); /* without the parent's keeper */
     }
     CHECK_INT(after, before);
+}
+
+static int call_abort(void *arg)
+{
+    const struct rlimit none = { 0 };
+
+    (void)arg;
+    setrlimit(RLIMIT_CORE, &none);
+    abort();
+}
+
+TEST(an_abort_is_the_death_of_the_task_and_of_nobody_else)
+{
+    plait_task *task = start(call_abort, NULL);
+    plait_outcome end = join(task);
+
+    CHECK_INT(end.kind, PLAIT_SIGNALLED);
+    CHECK_INT(end.signal, SIGABRT);
+    CHECK(!end.core);
+    plait_task_destroy(task);
+}
+
+TEST(a_stopped_process_has_not_ended)
+{
+    siginfo_t info;
+
+    prepare();
+    plait_task *task = start(stand, NULL);
+    CHECK_INT(kill(plait_task_id(task), SIGSTOP), 0);
+    CHECK_INT(waitid(P_PID, (id_t)plait_task_id(task), &info, WSTOPPED | WNOWAIT), 0);
+    CHECK(plait_task_is_alive(task));
+    CHECK_INT(plait_task_join(task, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_task_kill(task), 0);
+    CHECK_INT(join(task).signal, SIGKILL);
+    plait_task_destroy(task);
+}
+
+TEST(a_destroyed_process_is_gone_when_the_call_returns)
+{
+    struct pollfd end = { .events = POLLIN };
+
+    prepare();
+    plait_task *task = start(stand, NULL);
+    pid_t pid = plait_task_id(task);
+    end.fd = dup(plait_task_fd(task)); /* the handle's own is closed with it */
+    CHECK(end.fd >= 0);
+    plait_task_destroy(task);
+    CHECK_INT(poll(&end, 1, 0), 1);
+    CHECK(waitpid(pid, NULL, WNOHANG) == -1 && errno == ECHILD); /* reaped, too */
+}
+
+static int end_of_program[2]; /* its end of file: all who were forked behind it are gone */
+
+static void leave_a_daemon_that_holds_a_pipe(void)
+{
+    close(end_of_program[0]);
+    leave_a_daemon();
+}
+
+TEST(at_exit_a_daemon_is_killed)
+{
+    char byte;
+
+    CHECK_INT(pipe(end_of_program), 0);
+    run_program(leave_a_daemon_that_holds_a_pipe);
+    close(end_of_program[1]);
+    CHECK_INT(read(end_of_program[0], &byte, 1), 0);
+}
+
+static int use_the_parents_handle(void *arg)
+{
+    plait_task *parent = plait_task_parent(plait_task_current());
+    plait_outcome end;
+
+    return parent == arg && strcmp(plait_task_name(parent), "MainProcess") == 0 &&
+                   plait_task_kind(parent) == PLAIT_PROCESS && plait_task_id(parent) == getppid() &&
+                   !plait_task_is_alive(parent) &&
+                   plait_task_join(parent, PLAIT_NOWAIT) == -ECHILD &&
+                   plait_task_outcome(parent, &end) == -ECHILD &&
+                   plait_task_terminate(parent) == -ECHILD
+               ? 0
+               : 1;
+}
+
+TEST(the_parents_handle_tells_what_it_is_and_no_more)
+{
+    plait_task *task = start(use_the_parents_handle, plait_task_current());
+
+    CHECK_INT(join(task).code, 0);
+    plait_task_destroy(task);
+}
+
+static void *stand_aside(void *arg)
+{
+    stand(arg);
+    return NULL;
+}
+
+TEST(beside_a_thread_of_the_hosts_no_process_is_forked)
+{
+    plait_task *task = NULL;
+    pthread_t thread;
+
+    prepare();
+    CHECK_INT(pthread_create(&thread, NULL, stand_aside, NULL), 0);
+    CHECK_INT(plait_keeper_start(), PLAIT_ETHREADS);
+    CHECK_INT(plait_task_start(&task, KIND, return_code, &zero, NULL), PLAIT_ETHREADS);
+    CHECK(task == NULL);
+    CHECK_INT(plait_task_children(NULL, 0), 0);
+    open_gate();
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    plait_task_destroy(start(return_code, &zero));
+}
+
+/* The kernel may count a thread for a moment after it was joined. */
+TEST_LIMIT(joined_threads_never_stand_in_the_way_of_a_process, 40)
+{
+    for (int i = 0; i < 200; i++) {
+        plait_task *thread = NULL;
+        CHECK_INT(plait_task_start(&thread, PLAIT_THREAD, return_code, &zero, NULL), 0);
+        CHECK_INT(join(thread).code, 0);
+        plait_task *task = start(return_code, &i);
+        CHECK_INT(join(task).code, i);
+        plait_task_destroy(task);
+        plait_task_destroy(thread);
+    }
 }

@@ -210,3 +210,63 @@ TEST(also_when_a_cancelled_thread_exits_the_others_are_waited_for)
     run_program(exit_in_a_cancelled_thread);
     CHECK_INT(__atomic_load_n(&board->value, __ATOMIC_SEQ_CST), 1);
 }
+
+TEST(a_join_of_a_process_is_cancelled)
+{
+    plait_task *process = NULL, *joiner;
+
+    prepare();
+    CHECK_INT(plait_task_start(&process, PLAIT_PROCESS, stand, NULL, NULL), 0);
+    joiner = start(join_other, process);
+    CHECK_INT(plait_task_terminate(joiner), 0);
+    CHECK_INT(join(joiner).kind, PLAIT_CANCELLED);
+    CHECK(plait_task_is_alive(process));
+    open_gate();
+    CHECK_INT(join(process).code, 0);
+    plait_task_destroy(joiner);
+    plait_task_destroy(process);
+}
+
+static int say_what_sleeping_said(void *arg)
+{
+    int rc = plait_sleep(PLAIT_FOREVER);
+
+    return write(*(int *)arg, &rc, sizeof rc) == (ssize_t)sizeof rc ? rc : 1;
+}
+
+TEST(a_destroyed_thread_is_asked_to_end)
+{
+    int said[2], rc;
+
+    CHECK_INT(pipe(said), 0);
+    plait_task_destroy(start(say_what_sleeping_said, &said[1]));
+    CHECK_INT(read(said[0], &rc, sizeof rc), sizeof rc);
+    CHECK_INT(rc, -ECANCELED);
+}
+
+TEST(without_plait_init_a_keeper_cannot_be_made_beside_threads)
+{
+    prepare();
+    plait_task *task = start(stand, NULL);
+    CHECK_INT(plait_keeper_start(), PLAIT_ETHREADS);
+    open_gate();
+    join(task);
+    CHECK_INT(plait_keeper_start(), 0);
+    plait_task_destroy(task);
+}
+
+TEST(after_plait_init_the_keeper_is_made_before_the_first_thread)
+{
+    char *args[] = { NULL }, **argv = args;
+    int argc = 0;
+
+    prepare();
+    CHECK_INT(plait_init(&argc, &argv), 0);
+    CHECK_INT(plait_init(NULL, &argv), -EINVAL);
+    CHECK_INT(plait_init(&argc, NULL), -EINVAL);
+    plait_task *task = start(stand, NULL);
+    CHECK_INT(plait_keeper_start(), 0); /* it is there */
+    open_gate();
+    join(task);
+    plait_task_destroy(task);
+}

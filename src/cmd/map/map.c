@@ -3,8 +3,9 @@
  *
  *     options_map.c   what the command line says          input*.c     what the jobs are about
  *     command.c       how it is executed                  template*.c  the command of one job
- *     engine.c        the loop                            start.c, finish.c, print.c, spool.c,
- * writer.c joblog.c        the record, --resume                report.c     what a person sees
+ *     engine.c        the loop                            start.c, finish.c, print.c, stop.c
+ *     joblog.c        the record, --resume                spool.c, writer.c  the output on its way
+ *     report.c        what a person sees
  */
 #include "cmd/exit.h"
 #include "cmd/map/command.h"
