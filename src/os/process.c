@@ -22,6 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if __has_include(<sys/single_threaded.h>)
+#    include <sys/single_threaded.h>
+#else
+static const char __libc_single_threaded; /* musl: never known without asking */
+#endif
+
 /* P_PIDFD, which older headers lack. */
 enum {
     WAIT_PIDFD = 3
@@ -144,10 +150,14 @@ void plait__os_reap(pid_t pid)
 int plait__os_thread_count(void)
 {
     char line[512];
-    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
     long threads = 0;
+    ssize_t n;
+    int fd;
 
+    if (__libc_single_threaded) /* true only as long as no thread was ever started */
+        return 1;
+    fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
     if (fd >= 0)
         close(fd);
     if (n <= 0)
@@ -165,6 +175,11 @@ int plait__os_thread_count(void)
 void plait__os_die_with_parent(int signal)
 {
     prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0); /* fails only for an unknown signal */
+}
+
+void plait__os_lead_group(void)
+{
+    setpgid(0, 0); /* fails only for a session leader, which has a group of its own already */
 }
 
 int plait__os_adopt_orphans(void)

@@ -48,9 +48,9 @@ struct plait__spawn {
     const char *file; /* the program: a path, or a name to look up in PATH */
     char *const *argv;
     char *const *envp;
-    int fds[3];            /* become 0, 1 and 2; each at or above 3 */
-    const char *cwd;       /* NULL: the caller's */
-    int nice;              /* the niceness itself, with has_nice; else the caller's */
+    int fds[3];      /* become 0, 1 and 2; each at or above 3 */
+    const char *cwd; /* NULL: the caller's */
+    int nice;        /* the niceness itself, with has_nice; else the caller's */
     bool has_nice;
     bool new_group;        /* leads a process group of its own */
     bool dies_with_parent; /* SIGKILL when the caller's process ends */
@@ -88,6 +88,8 @@ int plait__os_tree_kill(const struct plait__tree *tree);
 
 /* End this process with its parent: the kernel sends `signal` when the parent thread is gone. */
 void plait__os_die_with_parent(int signal);
+/* Leave the process group, for one of our own. */
+void plait__os_lead_group(void);
 /* Adopt orphaned descendants. */
 int plait__os_adopt_orphans(void);
 void plait__os_set_process_name(const char *name);

@@ -40,6 +40,8 @@ static struct {
     uint64_t generation; /* counts the keepers of this process */
     uint64_t ignored;    /* signals that were ignored when the first keeper was made */
     bool knows_ignored;
+    size_t n_running; /* commands whose end we have not been told */
+    bool has_lost;    /* some of them died with a keeper, and plait__keeper_next has not said so */
 } state;
 
 static void let_go(void)
@@ -49,6 +51,7 @@ static void let_go(void)
         close(state.pidfd);
     }
     state.pid = 0;
+    state.n_running = 0;
 }
 
 void plait__keeper_forget(void)
@@ -56,6 +59,7 @@ void plait__keeper_forget(void)
     if (state.owner == getpid())
         return;
     let_go();
+    state.has_lost = false;
     state.owner = getpid();
 }
 
@@ -71,7 +75,7 @@ pid_t plait__keeper_pid(void)
 
 int plait__keeper_fd(void)
 {
-    return plait__keeper_is_there() ? state.channel : -1;
+    return plait__keeper_is_there() && !state.has_lost ? state.channel : -1;
 }
 
 /* A copy at or above 3, so that it survives the keeper's taking care of 0, 1 and 2. Closes the
@@ -294,6 +298,8 @@ int plait__keeper_run(const struct plait__command *command, plait_deadline until
     struct plait__buf buf = { 0 };
     int rc = plait__keeper_start();
 
+    if (rc == 0 && state.has_lost)
+        return PLAIT_EKEEPER;
     if (rc < 0)
         return rc;
     rc = plait__buf_add(&buf, &head, sizeof head);
@@ -302,6 +308,7 @@ int plait__keeper_run(const struct plait__command *command, plait_deadline until
     if (rc == 0)
         rc = send_run(&buf, command, until);
     plait__buf_fini(&buf);
+    state.n_running += rc == 0;
     return rc;
 }
 
@@ -322,8 +329,10 @@ int plait__keeper_next(struct plait__command_end *ret, plait_deadline until)
     int fds[PLAIT__CHANNEL_FDS];
     size_t n_fds;
 
-    if (!plait__keeper_is_there())
+    if (!plait__keeper_is_there() || state.has_lost) {
+        state.has_lost = false;
         return PLAIT_EKEEPER;
+    }
     for (;;) {
         struct plait__fd word = { .fd = state.channel, .wanted = PLAIT__FD_READ };
         ssize_t n = plait__os_channel_recv(state.channel, &event, sizeof event, fds, &n_fds);
@@ -331,6 +340,7 @@ int plait__keeper_next(struct plait__command_end *ret, plait_deadline until)
             if (event.word == KEEPER_ALL_ENDED)
                 return 0;
             to_end(&event, ret);
+            state.n_running -= state.n_running > 0;
             return 1;
         }
         if (n != -EAGAIN) { /* all that it had said has been read */
@@ -378,6 +388,7 @@ int plait__keeper_guard(pid_t pid, int pidfd)
     rc = send_head(guard, &pidfd, 1);
     if (rc != PLAIT_EKEEPER)
         return rc;
+    state.has_lost = state.has_lost || state.n_running > 0;
     bury();
     rc = plait__keeper_start();
     return rc < 0 ? rc : send_head(guard, &pidfd, 1);

@@ -510,6 +510,7 @@ static int set_up(int channel, int owner, uint64_t keeper_id)
     int rc;
 
     plait__os_set_process_name("plait-keeper");
+    plait__os_lead_group(); /* what is sent to the owner's group, SIGKILL too, must leave somebody to clean up */
     keeper.channel = channel;
     keeper.owner = owner;
     keeper.id = keeper_id;

@@ -430,6 +430,28 @@ static void produce_in_thread(void *arg)
     leave_thread();
 }
 
+/* Gives the next one at once: the other side is just about to park. */
+static void produce_quickly(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 1; i <= STRESS_GIVEN; i++) {
+        add_one(&tokens);
+        plait__wake_word(&tokens, 1);
+        while (load(&taken) < i)
+            ;
+    }
+    leave_thread();
+}
+
+TEST_LIMIT(a_wake_between_look_and_park_is_not_lost, 30)
+{
+    add(consume_parked); /* nobody else could take what it misses */
+    n_running = 1;
+    CHECK_INT(start_detached(produce_quickly, NULL, 0), 0);
+    loop_run(&loop);
+    CHECK_INT(taken, STRESS_GIVEN);
+}
+
 /* At the end the patient sleep with nothing to come: tells them until all have gone. */
 static void finish_stress(void *arg)
 {

@@ -123,8 +123,11 @@ TEST(a_cancel_finds_who_sleeps_on_descriptors)
     be_a_task();
     CHECK_INT(plait__os_pipe(fds), 0);
     end = (struct plait__fd){ .fd = fds[0], .wanted = PLAIT__FD_READ };
-    CHECK_INT(start_detached(cancel_soon, &self, 0), 0);
+    struct plait__thread_entry entry = { .fn = cancel_soon, .on_exit = no_exit, .arg = &self };
+    uintptr_t thread;
+    CHECK_INT(plait__os_thread_start(&thread, &entry, 0), 0);
     CHECK_INT(plait__wait_fds(&end, 1, PLAIT_FOREVER), -ECANCELED);
+    plait__os_thread_join(thread);
     plait__sleeper_fini(&self);
 }
 

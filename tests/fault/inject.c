@@ -111,7 +111,7 @@ enum class {
     X(getrandom, ONCE, 0)             \
     X(setpgid, ONCE, 0)               \
     X(chdir, ONCE, 0)                 \
-    X(nice, ONCE, 0)                  \
+    X(setpriority, ONCE, 0)           \
     X(execve, ONCE, 0)                \
     X(sys_clone, TASKS, 0)            \
     X(sys_pidfd_open, FILES, 0)       \
@@ -392,7 +392,8 @@ WRAP(int, sigaction, (int number, const struct sigaction *action, struct sigacti
 WRAP(ssize_t, getrandom, (void *bytes, size_t n, unsigned flags), (bytes, n, flags), -1)
 WRAP(int, setpgid, (pid_t pid, pid_t group), (pid, group), -1)
 WRAP(int, chdir, (const char *path), (path), -1)
-WRAP(int, nice, (int more), (more), -1)
+WRAP(int, setpriority, (__priority_which_t which, id_t who, int priority), (which, who, priority),
+     -1)
 WRAP(int, execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp),
      -1)
 /* says why by its value */

@@ -27,7 +27,7 @@ ERRORS = {
     "ppoll": ("EINTR", "ENOMEM"), "fork": ("EAGAIN", "ENOMEM"), "clone": ("EAGAIN", "ENOMEM"),
     "pthread_create": ("EAGAIN",), "wait4": ("EINTR",), "waitpid": ("EINTR",), "sigaction": ("EINVAL",),
     "prctl": ("EINVAL",), "getrlimit": ("EINVAL",), "getrandom": ("EAGAIN", "ENOSYS"), "setpgid": ("EPERM",),
-    "chdir": ("EACCES", "EIO"), "nice": ("EPERM",), "execve": ("ENOMEM", "EAGAIN", "EACCES", "ETXTBSY"),
+    "chdir": ("EACCES", "EIO"), "setpriority": ("EPERM", "EACCES"), "execve": ("ENOMEM", "EAGAIN", "EACCES", "ETXTBSY"),
     "sys_clone": ("EAGAIN", "ENOMEM", "EMFILE"), "sys_pidfd_open": TABLES, "sys_pidfd_send_signal": ("EPERM",),
     "sys_waitid": ("EINTR",), "sys_futex": ("EINTR",), "sys_close_range": ("ENOSYS", "ENOMEM"),
 }

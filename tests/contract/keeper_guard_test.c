@@ -1,0 +1,96 @@
+/* The keeper's contract: what happens when a task start, and not a command, finds the keeper dead.
+ * SPDX-License-Identifier: MIT
+ */
+#include "keeper.h"
+
+static void kill_keeper(void)
+{
+    int pidfd = watch(plait__keeper_pid());
+
+    CHECK_INT(plait__os_pidfd_signal(pidfd, SIGKILL), 0);
+    await_gone(pidfd);
+}
+
+static int return_7(void *arg)
+{
+    (void)arg;
+    return 7;
+}
+
+static void start_and_join(void)
+{
+    plait_task *task = NULL;
+    plait_outcome end;
+
+    CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, return_7, NULL, NULL), 0);
+    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_task_outcome(task, &end), 0);
+    CHECK_INT(end.code, 7);
+    plait_task_destroy(task);
+}
+
+TEST(a_task_start_that_finds_the_keeper_dead_makes_another)
+{
+    CHECK_INT(plait_keeper_start(), 0);
+    pid_t first = plait__keeper_pid();
+    kill_keeper();
+    start_and_join();
+    CHECK(plait__keeper_pid() != first);
+}
+
+TEST(who_runs_commands_hears_of_their_loss_though_a_task_start_found_the_keeper_dead)
+{
+    char *argv[] = { (char[]){ "true" }, NULL };
+    struct plait__command_end end;
+
+    prepare();
+    run(STAY_WITH_ANOTHER_SESSION, (struct plait__command){ .id = 1 });
+    int first = watch_next(), second = watch_next();
+    kill_keeper();
+    start_and_join();
+    await_gone(first);
+    await_gone(second);
+    CHECK_INT(plait__keeper_run(&(struct plait__command){ .id = 2,
+                                                          .file = "true",
+                                                          .argv = argv,
+                                                          .n_argv = 1,
+                                                          .fds = { nothing, nothing, nothing } },
+                                PLAIT_FOREVER),
+              PLAIT_EKEEPER);
+    CHECK_INT(plait__keeper_fd(), -1);
+    CHECK_INT(plait__keeper_next(&end, PLAIT_FOREVER), PLAIT_EKEEPER);
+    run("exit 6", (struct plait__command){ .id = 2 });
+    end = next_end();
+    CHECK_INT(end.id, 2);
+    CHECK_INT(end.death.status, 6);
+}
+
+TEST(who_ran_no_commands_hears_of_no_loss)
+{
+    prepare();
+    run("exit 1", (struct plait__command){ .id = 1 });
+    CHECK_INT(next_end().death.status, 1);
+    kill_keeper();
+    start_and_join();
+    run("exit 6", (struct plait__command){ .id = 2 });
+    CHECK_INT(next_end().death.status, 6);
+}
+
+static void start_in_exit_handler(void)
+{
+    start_and_join();
+    (void)!write(said[1], "late\n", 5);
+}
+
+TEST(after_the_end_of_the_tasks_another_keeper_can_be_made)
+{
+    prepare();
+    pid_t pid = fork();
+    if (pid == 0) {
+        atexit(start_in_exit_handler); /* runs after plait's own */
+        start_and_join();
+        exit(0);
+    }
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+    CHECK_STR(next_line(), "late");
+}
