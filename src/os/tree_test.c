@@ -246,6 +246,8 @@ TEST_LIMIT(a_fork_bomb_is_killed_entirely, 30)
     child(explode);
     wait_ready(5);
     CHECK(plait__os_tree_kill(&tree) > 5);
+    while (plait__os_tree_kill(&tree) > 0) /* what forked faster than we could look */
+        ;
     check_all_gone();
 }
 

@@ -91,6 +91,10 @@ static int lift(int fd)
     return copy;
 }
 
+enum {
+    BURY_ROUNDS = 100
+};
+
 /* The keeper is dead or of no use: reap it, kill what it ran. */
 static void bury(void)
 {
@@ -103,7 +107,8 @@ static void bury(void)
     while (plait__os_pidfd_wait(state.pidfd, &death) == -EAGAIN)
         plait__os_poll(&dead, 1, INT64_MAX);
     snprintf(env, sizeof env, KEEPER_ENV "%" PRIx64 ".", state.id);
-    plait__os_tree_kill(&left);
+    for (int i = 0; i < BURY_ROUNDS && plait__os_tree_kill(&left) > 0; i++)
+        ; /* again, for what forked faster than /proc could be read */
     let_go();
 }
 

@@ -211,12 +211,11 @@ class Gone(plaittest.Case):
         self.assertEqual(self.read("err"), "")
 
     def test_and_its_running_jobs(self):
-        fifo = self.fifo()
+        fifo, other = self.fifo(), self.fifo("fifo2")
         process = self.start("-j3",
                              f"case {{}} in a) read x <{fifo.path}; echo out ;; "
                              f"*) echo ready >{fifo.path}2; sleep 1000 ;; esac",
                              ":::", "b", "c", "a")
-        other = self.fifo("fifo2")
         other.lines(2)
         process.stdout.close()
         process.stdout = None
