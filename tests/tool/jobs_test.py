@@ -106,7 +106,8 @@ class Surroundings(plaittest.Case):
 
     def test_jobs_get_the_signal_actions_that_plait_was_given(self):
         run = self.ok("-n0", "grep", "-E", "SigBlk|SigIgn", "/proc/self/status", ":::", "a")
-        self.assertEqual(set(line.split()[1] for line in run.lines), {"0" * 16}, run)
+        ours = 0x3 << 31  # the C library keeps 32 and 33 for itself: whoever started us may have left them ignored
+        self.assertEqual({int(line.split()[1], 16) & ~ours for line in run.lines}, {0}, run)
         run = self.end(self.start("-c",
                                   f"trap '' HUP; exec '{plaittest.PLAIT}' map -n0 grep SigIgn /proc/self/status ::: a",
                                   program="/bin/sh", verb=()))
