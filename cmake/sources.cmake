@@ -19,6 +19,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/pidfd.c
     src/os/probe.c
     src/os/process.c
+    src/os/sched.c
     src/os/readfile.c
     src/os/signal.c
     src/os/spawn.c
@@ -33,6 +34,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/wait/wait.c
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
+    src/task/keeper_commands.c
     src/task/keeper_guards.c
     src/task/keeper_main.c
     src/task/keeper_words.c

@@ -262,12 +262,13 @@ static int write_all(int fd, const char *bytes, size_t n)
 }
 
 /* The request with its strings, in the message or, when they are too long for it, in a memfd. */
-static int send_run(struct plait__buf *buf, const struct plait__command *command,
-                    plait_deadline until)
+static int send_run(enum keeper_verb verb, struct plait__buf *buf,
+                    const struct plait__command *command, plait_deadline until)
 {
     int fds[4] = { command->fds[0], command->fds[1], command->fds[2], -1 };
-    struct keeper_request head = { .verb = KEEPER_RUN,
+    struct keeper_request head = { .verb = verb,
                                    .id = command->id,
+                                   .slot = command->slot,
                                    .timeout_ns = command->timeout_ns,
                                    .kill_after_ns = command->kill_after_ns,
                                    .ignored = state.ignored,
@@ -297,7 +298,8 @@ static int send_run(struct plait__buf *buf, const struct plait__command *command
     return rc;
 }
 
-int plait__keeper_run(const struct plait__command *command, plait_deadline until)
+static int hand_over(enum keeper_verb verb, const struct plait__command *command,
+                     plait_deadline until)
 {
     struct keeper_request head = { 0 };
     struct plait__buf buf = { 0 };
@@ -311,15 +313,31 @@ int plait__keeper_run(const struct plait__command *command, plait_deadline until
     if (rc == 0)
         rc = add_strings(&buf, command);
     if (rc == 0)
-        rc = send_run(&buf, command, until);
+        rc = send_run(verb, &buf, command, until);
     plait__buf_fini(&buf);
     state.n_running += rc == 0;
     return rc;
 }
 
+int plait__keeper_run(const struct plait__command *command, plait_deadline until)
+{
+    return hand_over(KEEPER_RUN, command, until);
+}
+
+int plait__keeper_line_up(const struct plait__command *command, plait_deadline until)
+{
+    return hand_over(KEEPER_LINE_UP, command, until);
+}
+
+int plait__keeper_go(uint64_t id, unsigned slot)
+{
+    return send_head((struct keeper_request){ .verb = KEEPER_GO, .id = id, .slot = slot }, NULL, 0);
+}
+
 static void to_end(const struct keeper_event *event, struct plait__command_end *ret)
 {
     *ret = (struct plait__command_end){ .id = event->id,
+                                        .next = event->next,
                                         .start_error = event->start_error,
                                         .death = event->death,
                                         .start_real_ns = event->start_real_ns,
@@ -352,6 +370,8 @@ int plait__keeper_next(struct plait__command_end *ret, plait_deadline until)
             bury();
             return PLAIT_EKEEPER;
         }
+        if (until.ns == PLAIT_NOWAIT.ns)
+            return -ETIMEDOUT;
         int rc = plait__wait_fds(&word, 1, until);
         if (rc < 0 && rc != -EINTR)
             return rc;

@@ -18,6 +18,7 @@
 /* A command to run. The strings are copied. */
 struct plait__command {
     uint64_t id;      /* the caller's; unique among the running ones */
+    unsigned slot;    /* the caller's, found by the command as PLAIT_SLOT; 0: none */
     const char *file; /* a path, or a name to look up in PATH */
     char *const *argv;
     size_t n_argv;
@@ -33,6 +34,7 @@ struct plait__command {
 
 struct plait__command_end {
     uint64_t id;
+    uint64_t next;   /* the command that was in line and runs in its slot now; 0: none */
     int start_error; /* positive errno: it could not be started; 0: it ran */
     char step[16];   /* what failed then: "exec", "chdir", "fork" … */
     struct plait__death death;
@@ -50,6 +52,14 @@ pid_t plait__keeper_pid(void);
 /* Starts a command. 0; -ETIMEDOUT, -ECANCELED: it was not started; PLAIT_EKEEPER: the keeper died,
  * ask plait__keeper_next; -ENOMEM and the like. */
 int plait__keeper_run(const struct plait__command *command, plait_deadline until);
+/* Hands over a command that the keeper starts when another one is over, in its slot, which
+ * plait__keeper_next says; only one can be in line. It may cross with the end of the last command:
+ * a caller who sees a slot free calls plait__keeper_go. One that is not started for
+ * plait__keeper_stop_all ends with -ECANCELED as its start_error. */
+int plait__keeper_line_up(const struct plait__command *command, plait_deadline until);
+/* Starts the command in line now, in that slot, unless it has been started: then the end of another
+ * one says so. */
+int plait__keeper_go(uint64_t id, unsigned slot);
 /* The next command that ended. 1: *ret says which · 0: all have ended (after
  * plait__keeper_stop_all) · -ETIMEDOUT, -ECANCELED · PLAIT_EKEEPER: the keeper died; all that it
  * ran has been killed, and the next plait__keeper_run makes a new one. */

@@ -15,6 +15,9 @@
 
 enum keeper_verb {
     KEEPER_RUN = 1, /* start a command; fds: its 0, 1 and 2, then the memfd if there is one */
+    KEEPER_LINE_UP, /* the same, but when a command is over, in its slot, or at KEEPER_GO; only one
+                       can be in line */
+    KEEPER_GO,      /* start the command `id` now, in `slot`, if it is still in line */
     KEEPER_STOP, /* end the command `id` and all below it: SIGTERM, after kill_after_ns SIGKILL */
     KEEPER_STOP_ALL, /* the same for everything below the keeper; answered by KEEPER_ALL_ENDED */
     KEEPER_PAUSE,    /* SIGSTOP to everything; time-outs stand still */
@@ -30,6 +33,7 @@ struct keeper_request {
     int64_t timeout_ns; /* 0: none */
     int64_t kill_after_ns;
     uint64_t ignored; /* signals the command finds ignored */
+    uint32_t slot;    /* 0: none */
     int32_t nice;
     uint32_t n_argv;
     uint32_t n_env;
@@ -49,6 +53,7 @@ enum keeper_word {
 struct keeper_event {
     enum keeper_word word;
     uint64_t id;
+    uint64_t next;   /* of KEEPER_ENDED: the command that was in line and takes its slot; 0: none */
     int start_error; /* why it could not be started; 0: it ran */
     char step[16];   /* what failed then */
     struct plait__death death;

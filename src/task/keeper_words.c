@@ -48,17 +48,18 @@ static bool is_among(const char *variable, char *const *set, size_t n)
     return false;
 }
 
-char **plait__keeper_make_environment(char *const *additions, size_t n, char *id_string)
+char **plait__keeper_make_environment(char *const *ours, size_t n_ours, char *const *additions,
+                                      size_t n)
 {
-    char **all = calloc(n + count_environment() + 2, sizeof *all);
-    size_t n_all = n + 1;
+    char **all = calloc(n_ours + n + count_environment() + 1, sizeof *all);
+    size_t n_all = n_ours + n;
 
     if (all == NULL)
         return NULL;
-    all[0] = id_string;
-    memcpy(all + 1, additions, n * sizeof *all);
+    memcpy(all, ours, n_ours * sizeof *all);
+    memcpy(all + n_ours, additions, n * sizeof *all);
     for (size_t i = 0; environ != NULL && environ[i] != NULL; i++)
-        if (!is_among(environ[i], all, n + 1))
+        if (!is_among(environ[i], all, n_ours + n))
             all[n_all++] = environ[i];
     return all;
 }

@@ -13,8 +13,9 @@
 char **plait__keeper_cut_words(char *bytes, const struct keeper_request *request,
                                const char **ret_file, const char **ret_cwd);
 
-/* id_string, the n additions, then this process's environment without what they replace (shells
- * disagree on which of two equal names counts). To be freed; NULL when out of memory. */
-char **plait__keeper_make_environment(char *const *additions, size_t n, char *id_string);
+/* Our own variables, the additions, then this process's environment without what they replace
+ * (shells disagree on which of two equal names counts). To be freed; NULL when out of memory. */
+char **plait__keeper_make_environment(char *const *ours, size_t n_ours, char *const *additions,
+                                      size_t n);
 
 #endif

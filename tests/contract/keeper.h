@@ -39,8 +39,10 @@ static inline void prepare(void)
     CHECK_INT(pipe2(said, O_CLOEXEC), 0);
 }
 
-/* Runs a snippet of sh; its standard input is /dev/null unless the command says otherwise. */
-static inline void run(const char *script, struct plait__command command)
+/* Hands a snippet of sh to the keeper; its standard input is /dev/null unless the command says
+ * otherwise. */
+static inline void hand_over(const char *script, struct plait__command command,
+                             int (*how)(const struct plait__command *, plait_deadline))
 {
     char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)script, NULL };
 
@@ -50,7 +52,18 @@ static inline void run(const char *script, struct plait__command command)
     command.fds[0] = command.fds[0] != 0 ? command.fds[0] : nothing;
     command.fds[1] = said[1];
     command.fds[2] = STDERR_FILENO;
-    CHECK_INT(plait__keeper_run(&command, PLAIT_FOREVER), 0);
+    CHECK_INT(how(&command, PLAIT_FOREVER), 0);
+}
+
+static inline void run(const char *script, struct plait__command command)
+{
+    hand_over(script, command, plait__keeper_run);
+}
+
+/* Behind those that run. */
+static inline void line_up(const char *script, struct plait__command command)
+{
+    hand_over(script, command, plait__keeper_line_up);
 }
 
 static inline struct plait__command_end next_end(void)

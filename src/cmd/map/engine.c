@@ -82,6 +82,18 @@ static struct map_job *find_job(struct map_engine *engine, uint64_t id)
     return NULL;
 }
 
+/* What was in line has not been started. */
+static void give_back_next(struct map_engine *engine)
+{
+    struct map_job *job = engine->next;
+
+    engine->next = NULL;
+    if (job != NULL && engine->phase == MAP_STARTING)
+        map_engine_put_back(engine, job, plait__os_now_ns());
+    else
+        map_job_free(engine, job);
+}
+
 /* The keeper died, and with it what it ran. */
 static void lose_jobs(struct map_engine *engine)
 {
@@ -91,6 +103,31 @@ static void lose_jobs(struct map_engine *engine)
     for (unsigned i = 0; i < engine->n_slots; i++)
         if (engine->slots[i] != NULL)
             map_engine_end_job(engine, engine->slots[i], NULL);
+    give_back_next(engine);
+}
+
+/* Some command is over, or was refused. */
+static void hear_end(struct map_engine *engine, const struct plait__command_end *end)
+{
+    struct map_job *job = find_job(engine, end->id), *next = find_job(engine, end->next);
+    unsigned slot;
+
+    if (job == NULL) {
+        if (engine->next != NULL && engine->next->id == end->id)
+            give_back_next(engine);
+        return;
+    }
+    slot = job->slot;
+    map_engine_end_job(engine, job, end);
+    if (end->next == 0)
+        return;
+    if (next != NULL) { /* we had given it another slot when this end was on its way */
+        engine->slots[next->slot - 1] = NULL;
+        engine->slots[slot - 1] = next;
+        next->slot = slot;
+    } else if (engine->next != NULL && engine->next->id == end->next) {
+        map_engine_place_next(engine, slot, plait__os_now_ns());
+    }
 }
 
 /* False: everything below the keeper has ended. */
@@ -108,9 +145,7 @@ static bool hear_keeper(struct map_engine *engine)
         }
         if (rc != 1)
             return true;
-        struct map_job *job = find_job(engine, end.id);
-        if (job != NULL)
-            map_engine_end_job(engine, job, &end);
+        hear_end(engine, &end);
     }
 }
 
@@ -339,10 +374,12 @@ static void set_up(struct map_engine *engine)
     engine->out.ask = engine->err.ask = take_signals;
     engine->out.ask_arg = engine->err.ask_arg = engine;
     engine->next_seq = 1;
+    engine->next_id = 1; /* 0 is no command */
     engine->counts.slots = engine->full_limit;
     engine->counts.total = -1;
     engine->limit = engine->full_limit;
     map_throttle_init(&engine->throttle, engine->options);
+    engine->lines_up = map_engine_can_line_up(engine);
 }
 
 static void tear_down(struct map_engine *engine)
@@ -357,6 +394,7 @@ static void tear_down(struct map_engine *engine)
     }
     for (unsigned i = 0; i < engine->n_slots; i++)
         map_job_free(engine, engine->slots[i]);
+    map_job_free(engine, engine->next);
     for (size_t i = 0; i < engine->n_leftovers; i++)
         close(engine->leftovers[i]);
     plait__heap_fini(&engine->retries);

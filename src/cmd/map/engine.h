@@ -68,8 +68,11 @@ struct map_engine {
 
     struct map_job **slots; /* the running jobs, by slot - 1 */
     unsigned n_slots;       /* allocated */
+    struct map_job *next;   /* lined up: the keeper starts it when one of those is over */
+    bool lines_up;          /* no option has a say in when the next one starts */
     unsigned limit;         /* at most so many at once; shrinks when the system refuses more */
     unsigned full_limit;
+    bool keeps_far_ends;          /* four descriptors a job and not two: see map_stream_close_far */
     struct plait__heap retries;   /* jobs that wait for their next attempt */
     struct plait__heap unprinted; /* -k: ended jobs that wait for their turn */
     uint64_t next_id, next_seq, next_order, next_print;
@@ -106,6 +109,10 @@ int map_engine_run(struct map_engine *engine);
 /* start.c */
 /* Starts what can be started now. When to come again (monotonic ns). */
 int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns);
+/* May the next job be handed to the keeper before there is room for it? */
+bool map_engine_can_line_up(const struct map_engine *engine);
+/* The lined-up job runs in that slot now. */
+void map_engine_place_next(struct map_engine *engine, unsigned slot, int64_t now_ns);
 bool map_engine_has_more(const struct map_engine *engine);
 
 /* finish.c */

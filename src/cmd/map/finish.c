@@ -51,6 +51,7 @@ static int drain(struct map_engine *engine, struct map_stream *stream)
     uint64_t end = stream->bytes + PIPE_AT_MOST;
     int rc = 1;
 
+    map_stream_close_far(stream);
     if (stream->fd < 0)
         return 0;
     while (rc == 1 && stream->bytes < end)

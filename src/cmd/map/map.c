@@ -27,7 +27,9 @@
 #include <unistd.h>
 
 enum {
-    FDS_OF_OURS = 16, /* standard ones, keeper, signals, logs, spool, the pipes being made */
+    FDS_OF_OURS = 20, /* standard ones, keeper, signals, logs, spool, the pipes of who comes next */
+    FDS_AT_LEAST = 2, /* of one job: the read ends of its pipes */
+    FDS_AT_BEST = 4,  /* both ends */
     LEFTOVERS_AT_MOST = 64,
 };
 
@@ -52,8 +54,8 @@ static int fail(int exit_code, const struct plait__buf *error)
     return exit_code;
 }
 
-/* How many jobs at once: what was asked, within what the limit on descriptors allows. */
-static unsigned count_jobs(const struct map_options *options, size_t max_leftovers)
+/* How many jobs at once: what was asked, within what `fds` descriptors allow. */
+static unsigned count_jobs(const struct map_options *options, int64_t fds)
 {
     int64_t cpus = plait_cpu_count(), n = cpus, room = INT32_MAX;
     int64_t asked = options->jobs > INT32_MAX ? INT32_MAX : (int64_t)options->jobs;
@@ -76,12 +78,8 @@ static unsigned count_jobs(const struct map_options *options, size_t max_leftove
         break;
     }
     n = n < 1 ? 1 : n;
-    if (options->output != MAP_OUTPUT_RAW) {
-        room = (plait__os_fd_limit() - FDS_OF_OURS - (int64_t)max_leftovers -
-                (int64_t)options->n_sources) /
-               2;
-        room = room < 1 ? 1 : room;
-    }
+    if (options->output != MAP_OUTPUT_RAW)
+        room = fds / FDS_AT_LEAST < 1 ? 1 : fds / FDS_AT_LEAST;
     if (n > room && !(options->jobs_kind == MAP_JOBS_COUNT && asked == 0)) {
         snprintf(text, sizeof text,
                  "%lld jobs at once, not %lld: the limit on open files (ulimit -n) allows no more",
@@ -217,7 +215,9 @@ static int run(const struct map_options *options)
     int exit_code;
 
     engine.max_leftovers = fds / 8 < LEFTOVERS_AT_MOST ? (size_t)(fds / 8) : LEFTOVERS_AT_MOST;
-    engine.full_limit = count_jobs(options, engine.max_leftovers);
+    fds -= FDS_OF_OURS + (int64_t)engine.max_leftovers + (int64_t)options->n_sources;
+    engine.full_limit = count_jobs(options, fds);
+    engine.keeps_far_ends = fds / FDS_AT_BEST >= engine.full_limit;
     engine.shell = map_command_shell(options);
     exit_code = open_all(&engine, &error);
     if (exit_code == 0)

@@ -28,6 +28,7 @@ void map_spool_fini(struct map_spool *spool)
 {
     if (spool->fd >= 0)
         close(spool->fd);
+    free(spool->page);
     map_spool_init(spool);
 }
 
@@ -112,41 +113,31 @@ int map_stream_read(struct map_spool *spool, struct map_stream *stream)
     ssize_t n;
     int rc = 0;
 
+    if (spool->page == NULL && (spool->page = malloc(READ_BYTES)) == NULL)
+        return -ENOMEM;
     if (stream->tail.len >= STREAM_IN_MEMORY)
         rc = spill(spool, stream);
-    if (rc == 0)
-        rc = plait__buf_reserve(&stream->tail, READ_BYTES);
     if (rc < 0)
         return rc;
     do
-        n = read(stream->fd, stream->tail.data + stream->tail.len, READ_BYTES);
+        n = read(stream->fd, spool->page, READ_BYTES);
     while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    stream->tail.len += (size_t)n;
+    if (n <= 0)
+        return n < 0 ? -errno : 0;
+    rc = plait__buf_add(&stream->tail, spool->page, (size_t)n);
     stream->bytes += (uint64_t)n;
-    return n > 0;
+    return rc < 0 ? rc : 1;
 }
 
 int map_stream_settle(struct map_spool *spool, struct map_stream *stream)
 {
     if (stream->counted > 0) /* settled already */
         return 0;
-    if (stream->tail.len == 0) {
-        plait__buf_fini(&stream->tail);
-        return 0;
-    }
     if (spool->in_memory + stream->tail.len > ALL_IN_MEMORY) {
         int rc = spill(spool, stream);
         if (rc == 0)
             plait__buf_fini(&stream->tail);
         return rc;
-    }
-    char *fitted = realloc(stream->tail.data,
-                           stream->tail.len + 1); /* 64 KiB of room for a line of text add up */
-    if (fitted != NULL) {
-        stream->tail.data = fitted;
-        stream->tail.cap = stream->tail.len + 1;
     }
     stream->counted = stream->tail.len;
     spool->in_memory += stream->counted;
@@ -221,13 +212,21 @@ int map_stream_take_lines(struct map_spool *spool, struct map_stream *stream, ma
     return rc < 0 ? rc : 0;
 }
 
+void map_stream_close_far(struct map_stream *stream)
+{
+    if (stream->far >= 0)
+        close(stream->far);
+    stream->far = -1;
+}
+
 void map_stream_fini(struct map_spool *spool, struct map_stream *stream)
 {
+    map_stream_close_far(stream);
     if (stream->fd >= 0)
         close(stream->fd);
     spool->in_memory -= stream->counted;
     give_back(spool, stream);
     free(stream->extents);
     plait__buf_fini(&stream->tail);
-    *stream = (struct map_stream){ .fd = -1 };
+    *stream = MAP_STREAM_NONE;
 }

@@ -19,6 +19,7 @@ struct map_spool {
     off_t end;
     size_t extents;   /* set aside in the file, of all streams */
     size_t in_memory; /* bytes in finished streams */
+    char *page;       /* what is being read; NULL until the first read */
 };
 
 /* A stretch of the file that belongs to one stream. */
@@ -28,15 +29,18 @@ struct map_extent {
     size_t cap; /* bytes set aside; as many as are not in use take no space */
 };
 
-/* What one job wrote to one of its descriptors. Zero bytes with fd -1 are a closed, empty one. */
+/* What one job wrote to one of its descriptors. */
 struct map_stream {
     int fd;                     /* the read end; -1: closed */
+    int far;                    /* our copy of the write end; -1: none. See map_stream_close_far */
     struct plait__buf tail;     /* what came last */
     struct map_extent *extents; /* what came before, in order */
     size_t n_extents, cap_extents;
     uint64_t bytes; /* in all, printed ones included */
     size_t counted; /* of tail, what the spool counts as waiting */
 };
+
+#define MAP_STREAM_NONE ((struct map_stream){ .fd = -1, .far = -1 })
 
 void map_spool_init(struct map_spool *spool);
 void map_spool_fini(struct map_spool *spool);
@@ -54,6 +58,9 @@ int map_stream_take_lines(struct map_spool *spool, struct map_stream *stream, ma
 /* Hands all bytes over in order, as often as asked. fn's negative return ends it. */
 int map_stream_each(struct map_spool *spool, const struct map_stream *stream, map_spool_fn *fn,
                     void *arg);
+/* The job has ended: from now on the stream has an end. While we hold the far end too, the job's
+ * closing of its output wakes nobody: two wakes less for each job. */
+void map_stream_close_far(struct map_stream *stream);
 /* Closes it and forgets its bytes. */
 void map_stream_fini(struct map_spool *spool, struct map_stream *stream);
 

@@ -22,7 +22,7 @@ static int open_stream(struct map_stream *stream)
 
     CHECK_INT(plait__os_pipe(fds), 0);
     CHECK_INT(plait__os_set_nonblocking(fds[0]), 0);
-    *stream = (struct map_stream){ .fd = fds[0] };
+    *stream = (struct map_stream){ .fd = fds[0], .far = -1 };
     return fds[1];
 }
 

@@ -25,7 +25,7 @@ enum {
 
 bool map_engine_has_more(const struct map_engine *engine)
 {
-    return !engine->input_ended || engine->retries.len > 0;
+    return !engine->input_ended || engine->retries.len > 0 || engine->next != NULL;
 }
 
 /* The lowest free slot; 0: all are taken. */
@@ -104,7 +104,7 @@ static int next_new_job(struct map_engine *engine, unsigned slot, struct map_job
             map_engine_fail(engine, CMD_EXIT_ERROR, "out of memory");
             break;
         }
-        job->out.fd = job->err.fd = -1;
+        job->out = job->err = MAP_STREAM_NONE;
         job->slot = slot;
         rc = engine->input != NULL ? next_values(engine, job, &error)
                                    : next_failed(engine, job, &error);
@@ -148,8 +148,8 @@ static int next_job(struct map_engine *engine, unsigned slot, int64_t now_ns, st
     return next_new_job(engine, slot, ret);
 }
 
-/* The two pipes of a job; the write ends in ret_fds. */
-static int open_streams(struct map_job *job, int ret_fds[2])
+/* The two pipes of a job. */
+static int open_streams(struct map_job *job)
 {
     int out[2], err[2];
     int rc = plait__os_pipe(out);
@@ -161,9 +161,9 @@ static int open_streams(struct map_job *job, int ret_fds[2])
         plait__os_set_nonblocking(out[0]);
         plait__os_set_nonblocking(err[0]);
         job->out.fd = out[0];
+        job->out.far = out[1];
         job->err.fd = err[0];
-        ret_fds[0] = out[1];
-        ret_fds[1] = err[1];
+        job->err.far = err[1];
         return 0;
     }
     close(out[0]);
@@ -171,18 +171,21 @@ static int open_streams(struct map_job *job, int ret_fds[2])
     return rc;
 }
 
-static int hand_to_keeper(struct map_engine *engine, struct map_job *job, int out, int err)
+static int hand_to_keeper(struct map_engine *engine, struct map_job *job)
 {
     const struct map_options *options = engine->options;
-    char seq[40], slot[40];
-    const char *env[] = { seq, slot };
+    bool is_raw = options->output == MAP_OUTPUT_RAW;
+    char seq[40];
+    const char *env[] = { seq };
     struct plait__command command = { .id = engine->next_id++,
+                                      .slot = job->slot,
                                       .file = job->command.argv[0],
                                       .argv = job->command.argv,
                                       .n_argv = job->command.argc,
                                       .env = env,
-                                      .n_env = 2,
-                                      .fds = { engine->null, out, err },
+                                      .n_env = 1,
+                                      .fds = { engine->null, is_raw ? STDOUT_FILENO : job->out.far,
+                                               is_raw ? STDERR_FILENO : job->err.far },
                                       .cwd = options->wd,
                                       .nice = options->nice,
                                       .has_nice = options->has_nice,
@@ -190,21 +193,20 @@ static int hand_to_keeper(struct map_engine *engine, struct map_job *job, int ou
                                       .kill_after_ns = map_kill_after(options) };
 
     snprintf(seq, sizeof seq, "PLAIT_SEQ=%" PRIu64, job->seq);
-    snprintf(slot, sizeof slot, "PLAIT_SLOT=%u", job->slot);
     job->id = command.id;
-    return plait__keeper_run(&command, PLAIT_FOREVER);
+    return job->slot > 0 ? plait__keeper_run(&command, PLAIT_FOREVER)
+                         : plait__keeper_line_up(&command, PLAIT_FOREVER);
 }
 
-/* 0, or why the job could not even be handed over. */
-static int start_job(struct map_engine *engine, struct map_job *job)
+/* A job without a slot is lined up. 0, or why the job could not even be handed over. */
+static int hand_over(struct map_engine *engine, struct map_job *job)
 {
-    int fds[2] = { STDOUT_FILENO, STDERR_FILENO };
     bool is_raw = engine->options->output == MAP_OUTPUT_RAW;
     int rc;
 
     map_stream_fini(&engine->spool, &job->out); /* what an earlier attempt said */
     map_stream_fini(&engine->spool, &job->err);
-    rc = is_raw ? 0 : open_streams(job, fds);
+    rc = is_raw ? 0 : open_streams(job);
     if (rc < 0)
         return rc;
     if (engine->options->trace) {
@@ -213,10 +215,10 @@ static int start_job(struct map_engine *engine, struct map_job *job)
         map_writer_write(&engine->err, "\n", 1);
     }
     /* a signal may have come while we wrote */
-    rc = engine->phase == MAP_STARTING ? hand_to_keeper(engine, job, fds[0], fds[1]) : -ECANCELED;
-    if (!is_raw) {
-        close(fds[0]);
-        close(fds[1]);
+    rc = engine->phase == MAP_STARTING ? hand_to_keeper(engine, job) : -ECANCELED;
+    if (!engine->keeps_far_ends) {
+        map_stream_close_far(&job->out);
+        map_stream_close_far(&job->err);
     }
     if (rc < 0) {
         map_stream_fini(&engine->spool, &job->out);
@@ -257,55 +259,137 @@ static void refuse_job(struct map_engine *engine, struct map_job *job, int error
     map_engine_put_back(engine, job, now_ns);
 }
 
-int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns)
+/* The job to start in a slot, or with slot 0 to line up. NULL: none now. */
+static struct map_job *take_job(struct map_engine *engine, unsigned slot, int64_t now_ns)
 {
-    struct plait__heap_node *first;
+    struct map_job *job = NULL;
+
+    if (next_job(engine, slot, now_ns, &job) != 1)
+        return NULL;
+    if (job->command.argc > 0)
+        return job;
+    map_engine_fail(engine, CMD_EXIT_USAGE, "the command is empty: there is no value for {}");
+    map_job_free(engine, job);
+    return NULL;
+}
+
+static void place(struct map_engine *engine, struct map_job *job, unsigned slot, int64_t now_ns)
+{
+    if (job->attempt++ == 0)
+        engine->counts.started++;
+    job->slot = slot;
+    job->started_ns = now_ns;
+    engine->slots[slot - 1] = job;
+    engine->counts.running++;
+    map_throttle_started(&engine->throttle, now_ns);
+}
+
+/* False: it cannot be started now. */
+static bool start_job(struct map_engine *engine, struct map_job *job, int64_t now_ns)
+{
+    int rc = hand_over(engine, job);
+
+    if (rc < 0)
+        refuse_job(engine, job, rc, now_ns);
+    else
+        place(engine, job, job->slot, now_ns);
+    return rc == 0;
+}
+
+void map_engine_place_next(struct map_engine *engine, unsigned slot, int64_t now_ns)
+{
+    struct map_job *job = engine->next;
+
+    engine->next = NULL;
+    place(engine, job, slot, now_ns);
+}
+
+/* There is a slot for it, but no end has told that the keeper started it. */
+static bool start_next(struct map_engine *engine, unsigned slot, int64_t now_ns)
+{
+    int rc = plait__keeper_go(engine->next->id, slot);
+
+    if (rc == 0)
+        map_engine_place_next(engine, slot, now_ns);
+    return rc == 0; /* else the keeper is dead, which the loop hears of */
+}
+
+bool map_engine_can_line_up(const struct map_engine *engine)
+{
+    const struct map_options *options = engine->options;
+
+    return options->halt_when == MAP_HALT_NEVER && !options->trace && !options->dry_run &&
+           map_throttle_is_idle(&engine->throttle) &&
+           (engine->template == NULL || !map_template_names_slot(engine->template));
+}
+
+/* All slots are taken: who comes next can be told to the keeper already. */
+static void line_up(struct map_engine *engine, int64_t now_ns)
+{
+    struct map_job *job;
+    int rc;
+
+    if (!engine->lines_up || engine->next != NULL || engine->phase != MAP_STARTING ||
+        engine->limit < engine->full_limit || engine->counts.running < engine->limit)
+        return;
+    job = take_job(engine, 0, now_ns);
+    if (job == NULL)
+        return;
+    rc = hand_over(engine, job);
+    if (rc < 0)
+        refuse_job(engine, job, rc, now_ns);
+    else
+        engine->next = job;
+}
+
+/* As many as there are slots for. When to come again. */
+static int64_t fill_slots(struct map_engine *engine, int64_t now_ns)
+{
     int shown = 0;
 
-    engine->is_skipping = false;
     while (engine->phase == MAP_STARTING && engine->counts.running < engine->limit) {
-        struct map_job *job = NULL;
+        struct map_job *job;
         int64_t when = map_throttle_when(&engine->throttle, now_ns);
         unsigned slot = find_slot(engine);
-        int rc;
         if (slot == 0 && engine->counts.running == 0) /* nothing will bring a slot back */
             map_engine_fail(engine, CMD_EXIT_ERROR, "out of memory");
         if (slot == 0 || !map_engine_has_more(engine))
             break;
         if (when > now_ns)
             return when;
-        if (next_job(engine, slot, now_ns, &job) != 1) {
-            if (engine->is_skipping)
-                return now_ns;
-            break;
+        if (engine->next != NULL) {
+            if (!start_next(engine, slot, now_ns))
+                break;
+            continue;
         }
-        if (job->command.argc == 0) {
-            map_engine_fail(engine, CMD_EXIT_USAGE,
-                            "the command is empty: there is no value for {}");
-            map_job_free(engine, job);
+        job = take_job(engine, slot, now_ns);
+        if (job == NULL)
             break;
-        }
         if (engine->options->dry_run) {
             show_job(engine, job);
             if (++shown == SKIPS_AT_ONCE)
                 return now_ns;
-            continue;
-        }
-        rc = start_job(engine, job);
-        if (rc < 0) {
-            refuse_job(engine, job, rc, now_ns);
+        } else if (!start_job(engine, job, now_ns)) {
             break; /* let the loop see what is wrong */
         }
-        if (job->attempt++ == 0)
-            engine->counts.started++;
-        job->started_ns = now_ns;
-        engine->slots[slot - 1] = job;
-        engine->counts.running++;
-        map_throttle_started(&engine->throttle, now_ns);
-        now_ns = plait__os_now_ns();
+        now_ns = engine->options->dry_run ? now_ns : plait__os_now_ns();
     }
+    return INT64_MAX;
+}
+
+int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns)
+{
+    struct plait__heap_node *first;
+    int64_t when;
+
+    engine->is_skipping = false;
+    when = fill_slots(engine, now_ns);
+    line_up(engine, now_ns);
+    if (engine->is_skipping)
+        return now_ns;
     first = plait__heap_first(&engine->retries);
-    return first != NULL && engine->phase == MAP_STARTING && engine->counts.running < engine->limit
-               ? first->key
-               : INT64_MAX;
+    if (first != NULL && first->key < when && engine->phase == MAP_STARTING &&
+        engine->counts.running < engine->limit)
+        when = first->key;
+    return when;
 }

@@ -179,6 +179,14 @@ void map_template_destroy(struct map_template *template)
     free(template);
 }
 
+bool map_template_names_slot(const struct map_template *template)
+{
+    for (size_t i = 0; i < template->n_parts; i++)
+        if (template->parts[i].kind == MAP_PART_SLOT)
+            return true;
+    return false;
+}
+
 const char *map_template_program(const struct map_template *template)
 {
     if (template->shell)

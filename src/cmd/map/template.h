@@ -70,6 +70,9 @@ int map_template_text(const char *text, const struct map_values *values,
 /* What to look up before the first job: the program's name when argv[0] is fixed, else NULL. */
 const char *map_template_program(const struct map_template *template);
 
+/* Is {%} in it? */
+bool map_template_names_slot(const struct map_template *template);
+
 /* The first word that is only |, >, >>, <, 2>, &&, || or &, which a direct execution passes on as
  * data; else NULL. */
 const char *map_template_suspicious(char *const *words, size_t n);

@@ -76,6 +76,11 @@ int64_t map_throttle_when(struct map_throttle *throttle, int64_t now_ns)
     return throttle->is_busy ? throttle->look_ns : now_ns;
 }
 
+bool map_throttle_is_idle(const struct map_throttle *throttle)
+{
+    return throttle->spacing_ns == 0 && throttle->load <= 0 && throttle->memfree == 0;
+}
+
 void map_throttle_started(struct map_throttle *throttle, int64_t now_ns)
 {
     throttle->next_ns = now_ns + throttle->spacing_ns;

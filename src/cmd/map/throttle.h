@@ -19,6 +19,8 @@ struct map_throttle {
 void map_throttle_init(struct map_throttle *throttle, const struct map_options *options);
 /* When may the next job start? now_ns or earlier: at once; else the time to ask again. */
 int64_t map_throttle_when(struct map_throttle *throttle, int64_t now_ns);
+/* Does it never hold anything back? */
+bool map_throttle_is_idle(const struct map_throttle *throttle);
 void map_throttle_started(struct map_throttle *throttle, int64_t now_ns);
 
 #endif
