@@ -7,6 +7,8 @@
 #include <plait/time.h>
 #include <stdint.h>
 
+#define PLAIT__SECOND_NS INT64_C(1000000000)
+
 /* Milliseconds as nanoseconds; what is too much becomes INT64_MAX, what is negative 0. */
 int64_t plait__ns_of_ms(int64_t ms);
 /* The point `ns` after now; a negative `ns` counts as 0, what is too far to say is

@@ -4,6 +4,7 @@
 #include "task/keeper_commands.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/time.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/process.h"
@@ -137,7 +138,7 @@ void plait__commands_send_now(const struct keeper_event *event)
     struct plait__fd room = { .fd = keeper.channel, .wanted = PLAIT__FD_WRITE };
 
     while (send_event(event) == -EAGAIN)
-        if (plait__os_poll(&room, 1, plait__os_now_ns() + 1000000000) == 0)
+        if (plait__os_poll(&room, 1, plait__os_now_ns() + PLAIT__SECOND_NS) == 0)
             _exit(1); /* the owner sees its keeper die, and kills what is left */
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cmd/map/engine.h"
+#include "base/time.h"
 #include "cmd/exit.h"
 #include "os/clock.h"
 #include "os/signal.h"
@@ -21,8 +22,6 @@ enum {
     FAREWELL_S = 1,   /* after a signal a reader that takes nothing for so long is given up */
     TIMES_NEEDED = 3, /* as with GNU parallel */
 };
-
-#define SECOND_NS INT64_C(1000000000)
 
 /* ---- signals ---- */
 
@@ -47,7 +46,8 @@ static void take_stop_signal(struct map_engine *engine, int number)
         return;
     }
     engine->signal = number;
-    engine->out.give_up_ns = engine->err.give_up_ns = plait__os_now_ns() + FAREWELL_S * SECOND_NS;
+    engine->out.give_up_ns = engine->err.give_up_ns =
+        plait__os_now_ns() + FAREWELL_S * PLAIT__SECOND_NS;
     if (engine->counts.running > 0)
         map_report_say(engine->report, "ending %u running job%s (once more: kill)",
                        engine->counts.running, engine->counts.running == 1 ? "" : "s");
@@ -323,7 +323,7 @@ static void look_ahead(struct map_engine *engine, int64_t now_ns)
         return;
     if (engine->counts.total < 0 && now_ns >= engine->look_ahead_ns && !engine->input_ended) {
         map_input_read_ahead(engine->input);
-        engine->look_ahead_ns = now_ns + SECOND_NS / 10;
+        engine->look_ahead_ns = now_ns + PLAIT__SECOND_NS / 10;
     }
     engine->counts.total = map_input_total(engine->input);
 }

@@ -144,6 +144,8 @@ static bool is_refused(struct map_engine *engine, struct map_job *job,
     map_stream_fini(&engine->spool, &job->err);
     if (--job->attempt == 0)
         engine->counts.started--;
+    else
+        engine->counts.retried--;
     map_engine_put_back(engine, job, plait__os_now_ns());
     return true;
 }
@@ -301,7 +303,6 @@ void map_engine_end_job(struct map_engine *engine, struct map_job *job,
         fail_to_keep(engine, job, rc_out);
         return;
     }
-    engine->counts.retried++;
     job->too_slow = false;
     map_engine_put_back(engine, job, plait__os_now_ns() + backoff(engine->options, job->attempt));
 }
@@ -313,11 +314,9 @@ void map_engine_finish_retries(struct map_engine *engine)
     while ((first = plait__heap_first(&engine->retries)) != NULL) {
         struct map_job *job = plait__list_entry(first, struct map_job, node);
         plait__heap_remove(&engine->retries, first);
-        if (job->attempt > 0) {
-            engine->counts.retried--;
+        if (job->attempt > 0)
             map_engine_finish_job(engine, job);
-        } else {
+        else
             map_job_free(engine, job);
-        }
     }
 }

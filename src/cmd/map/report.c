@@ -6,6 +6,7 @@
  * Nothing here can fail a run: what cannot be shown is left out.
  */
 #include "cmd/map/report.h"
+#include "base/time.h"
 
 #include "cmd/map/bar.h"
 #include "cmd/map/outcome.h"
@@ -21,11 +22,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECOND INT64_C(1000000000)
-
-static const int64_t bar_after_ns = 2 * SECOND; /* short runs are left in peace */
-static const int64_t bar_every_ns = SECOND / 10;
-static const int64_t line_every_ns = 10 * SECOND; /* into a log */
+static const int64_t bar_after_ns = 2 * PLAIT__SECOND_NS; /* short runs are left in peace */
+static const int64_t bar_every_ns = PLAIT__SECOND_NS / 10;
+static const int64_t line_every_ns = 10 * PLAIT__SECOND_NS; /* into a log */
 
 enum {
     FAILURES_SHOWN = 10,

@@ -277,6 +277,8 @@ static void place(struct map_engine *engine, struct map_job *job, unsigned slot,
 {
     if (job->attempt++ == 0)
         engine->counts.started++;
+    else
+        engine->counts.retried++;
     job->slot = slot;
     job->started_ns = now_ns;
     engine->slots[slot - 1] = job;

@@ -1,6 +1,7 @@
 /* How a run of the engine is given up, and a job with it.
  * SPDX-License-Identifier: MIT
  */
+#include "base/time.h"
 #include "cmd/exit.h"
 #include "cmd/map/engine.h"
 #include "task/keeper.h"
@@ -12,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SECOND_NS INT64_C(1000000000)
-
 enum {
     KILL_AFTER_S = 10,
     GONE_KILL_AFTER_MS = 500, /* the reader of our output went away: nobody waits for a farewell */
@@ -21,7 +20,7 @@ enum {
 
 int64_t map_kill_after(const struct map_options *options)
 {
-    return options->has_kill_after ? options->kill_after_ns : KILL_AFTER_S * SECOND_NS;
+    return options->has_kill_after ? options->kill_after_ns : KILL_AFTER_S * PLAIT__SECOND_NS;
 }
 
 void map_engine_stop(struct map_engine *engine, int64_t kill_after_ns)
@@ -58,7 +57,7 @@ void map_engine_output_failed(struct map_engine *engine, int error)
     }
     if (!engine->reader_gone) {
         engine->reader_gone = true;
-        map_engine_stop(engine, GONE_KILL_AFTER_MS * (SECOND_NS / 1000));
+        map_engine_stop(engine, GONE_KILL_AFTER_MS * (PLAIT__SECOND_NS / 1000));
     }
 }
 

@@ -6,19 +6,18 @@
  * between two looks is not seen in time.
  */
 #include "cmd/map/throttle.h"
+#include "base/time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SECOND_NS = 1000 * 1000 * 1000,
-    TENTH_NS = SECOND_NS / 10
-};
+#define TENTH_NS (PLAIT__SECOND_NS / 10)
 
 void map_throttle_init(struct map_throttle *throttle, const struct map_options *options)
 {
-    int64_t spacing = options->rate_per_s > 0 ? (int64_t)(SECOND_NS / options->rate_per_s) + 1 : 0;
+    int64_t spacing =
+        options->rate_per_s > 0 ? (int64_t)(PLAIT__SECOND_NS / options->rate_per_s) + 1 : 0;
 
     *throttle = (struct map_throttle){ .load = options->load,
                                        .memfree = options->memfree,
@@ -71,7 +70,7 @@ int64_t map_throttle_when(struct map_throttle *throttle, int64_t now_ns)
         return now_ns;
     if (now_ns >= throttle->look_ns) {
         throttle->is_busy = is_load_too_high(throttle) || is_memory_too_low(throttle);
-        throttle->look_ns = now_ns + (throttle->is_busy ? SECOND_NS : TENTH_NS);
+        throttle->look_ns = now_ns + (throttle->is_busy ? PLAIT__SECOND_NS : TENTH_NS);
     }
     return throttle->is_busy ? throttle->look_ns : now_ns;
 }
