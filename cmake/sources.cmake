@@ -16,22 +16,28 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/cpu.c
     src/os/fd.c
     src/os/futex.c
+    src/os/identity.c
+    src/os/memory.c
     src/os/pidfd.c
     src/os/probe.c
     src/os/process.c
-    src/os/sched.c
     src/os/readfile.c
+    src/os/sched.c
     src/os/signal.c
     src/os/spawn.c
     src/os/thread.c
     src/os/tree.c
+    # family: who we are, who is dead; the heap
+    src/family/heap.c
+    src/family/member.c
     # wait: the one place that knows how a task sleeps
     src/wait/mutex.c
-    src/wait/sleeper.c
     src/wait/sleeper.c
     src/wait/table.c
     src/wait/time.c
     src/wait/wait.c
+    # sync: locks and what is made of them
+    src/sync/owned.c
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
     src/task/keeper_commands.c

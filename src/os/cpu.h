@@ -15,4 +15,14 @@ int plait__os_cpu_quota(const char *root);
 /* Affinity and quota, whichever is less; at least 1. */
 int plait__os_cpu_count(void);
 
+/* In a loop that waits for another CPU: be easy on what the two share. */
+static inline void plait__os_cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 #endif

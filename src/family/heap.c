@@ -1,0 +1,4 @@
+/* The family heap.
+ * SPDX-License-Identifier: MIT
+ */
+#include "family/member.h"
