@@ -170,6 +170,14 @@ class Results(plaittest.Case):
         self.ok("--results", "out", "true", ":::", "x" * 300 + "1", "x" * 300 + "2")
         self.assertEqual(len(os.listdir(self.dir / "out/1")), 2)
 
+    def test_results_of_several_records_number_the_columns_of_each(self):
+        """--results with -n: the columns begin anew in each record, as with GNU parallel"""
+        self.ok("-n2", "--results", "out", "true {}", ":::", "a", "b", ":::", "x")
+        self.assertTrue((self.dir / "out/1/a/2/x/1/b/2/x/stdout").exists())
+        self.ok("-n2", "--results", "one", "true {}", text="a\nb\nc\n")
+        self.assertTrue((self.dir / "one/1/a/1/b/stdout").exists())
+        self.assertTrue((self.dir / "one/1/c/stdout").exists())
+
     def test_a_folder_that_cannot_be_made_is_a_failure_of_plait(self):
         run = self.plait("--results", "/proc/none", "true", ":::", "a")
         self.assertEqual(run.code, 125, run)

@@ -165,6 +165,8 @@ int map_engine_save_results(struct map_engine *engine, struct map_job *job)
     struct plait__buf error = { 0 };
     int rc;
 
+    if (engine->options->colsep == NULL) /* else records may be of any width */
+        tree.n_columns = engine->options->n_sources > 0 ? engine->options->n_sources : 1;
     if (engine->input != NULL)
         tree.names = map_input_names(engine->input, &tree.n_names);
     rc = map_results_paths(&paths, &tree, &job->values, &error);

@@ -106,8 +106,9 @@ static void sort_columns(struct column **ret, struct column *columns, size_t n)
     }
 }
 
-static int add_folders(struct plait__buf *buf, const struct map_values *values,
-                       const char *const *names, size_t n_names)
+/* The folders of one record: two for each of its values. */
+static int add_record(struct plait__buf *buf, const struct map_values *values,
+                      const char *const *names, size_t n_names)
 {
     struct column *columns = calloc(values->n + 1, sizeof *columns);
     struct column **sorted = calloc(values->n + 1, sizeof(struct column *));
@@ -130,6 +131,21 @@ static int add_folders(struct plait__buf *buf, const struct map_values *values,
     }
     free(columns);
     free(sorted);
+    return rc;
+}
+
+/* Several records (-n, -X) stand one behind the other, each with the columns 1, 2 … */
+static int add_folders(struct plait__buf *buf, const struct map_results_tree *tree,
+                       const struct map_values *values)
+{
+    size_t width = tree->n_columns > 0 ? tree->n_columns : values->n;
+    int rc = 0;
+
+    for (size_t i = 0; i < values->n && rc == 0; i += width) {
+        size_t left = values->n - i;
+        struct map_values record = { .v = values->v + i, .n = left < width ? left : width };
+        rc = add_record(buf, &record, tree->names, tree->n_names);
+    }
     return rc;
 }
 
@@ -180,7 +196,7 @@ int map_results_paths(struct map_results_paths *ret, const struct map_results_tr
     int rc = *tree->dir ? plait__buf_add_str(&folder, tree->dir) : -ENOENT;
 
     if (rc == 0)
-        rc = add_folders(&folder, values, tree->names, tree->n_names);
+        rc = add_folders(&folder, tree, values);
     if (rc == 0)
         rc = make_folders(folder.data);
     if (rc < 0) {

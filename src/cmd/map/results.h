@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * DIR/1/VALUE1/2/VALUE2/{stdout,stderr,seq}, with names of --header instead of the numbers, sorted as GNU sorts them
- * (numbers first by value, then by name). In a value \ is \\, a tab is \t and / is \_.
+ * (numbers first by value, then by name). A job of several records has the columns of each, one behind the other. In
+ * a value \ is \\, a tab is \t and / is \_.
  *
  * Two jobs must never share a folder, nor a name lead out of DIR, so where GNU parallel lets them, plait differs:
  * the values . and .. are \. and \.. ; a value longer than a file name may be is cut and ends with \# and a digest of
@@ -23,6 +24,7 @@ struct map_results_tree {
     const char *dir;
     const char *const *names;
     size_t n_names;
+    size_t n_columns; /* of one record; 0: all values are one */
 };
 
 /* The three paths for these values; makes their folder. -errno with one sentence in `error`. */
