@@ -18,9 +18,10 @@ PLAIT_BEGIN
 
 /* plait's own codes: what no errno value says. */
 enum {
-    PLAIT_EKEEPER = -5000,  /* the keeper died; a new one is made at the next need */
-    PLAIT_ETHREADS = -5001, /* a keeper or a forked process is needed, but the program has other
-                               threads already */
+    /* the keeper died; a new one is made at the next need */
+    PLAIT_EKEEPER = -5000,
+    /* a keeper or a forked process is needed, but the program has other threads already */
+    PLAIT_ETHREADS = -5001,
 };
 
 /* The text of an error, such as "Connection timed out".

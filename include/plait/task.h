@@ -78,8 +78,7 @@ typedef struct plait_outcome {
     bool has_usage; /* the figures below are there (of a process that was not reaped by the host) */
     int64_t user_ns;   /* CPU time in user mode */
     int64_t system_ns; /* CPU time in the kernel */
-    int64_t peak_kib; /* peak resident memory; of a forked process, the pages shared with its parent
-                         included */
+    int64_t peak_kib;  /* peak resident memory, the pages shared with its parent included */
 } plait_outcome;
 
 /* Start a task.

@@ -2,21 +2,14 @@
  * SPDX-License-Identifier: MIT
  */
 #include "os/probe.h"
+#include "os/call_numbers.h"
 #include "os/pidfd.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef SYS_futex_waitv
-#    define SYS_futex_waitv 449
-#endif
-#ifndef SYS_close_range
-#    define SYS_close_range 436
-#endif
 
 static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
     [PLAIT__PROBE_FUTEX_WAITV] = { "futex_waitv", "5.16",
@@ -35,8 +28,8 @@ enum {
     DISABLED = 3
 };
 
-static int
-    answers[PLAIT__PROBE_COUNT]; /* atomic: any order, the answer is the same from everybody */
+/* Atomic: any order, the answer is the same from everybody. */
+static int answers[PLAIT__PROBE_COUNT];
 
 /* Is the name an element of the comma-separated list? */
 static bool is_listed(const char *list, const char *name)

@@ -237,6 +237,18 @@ TEST(a_script_without_an_interpreter_line_takes_very_many_arguments)
     CHECK_STR(text, "29999\n");
 }
 
+TEST(below_the_stack_of_the_child_nothing_can_be_written)
+{
+    int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    char *stack = plait__os_spawn_stack();
+
+    CHECK(zero >= 0);
+    CHECK(stack != NULL);
+    CHECK_INT(read(zero, stack, 1), -1); /* a system call, for it faults without a signal */
+    CHECK_INT(errno, EFAULT);
+    plait__os_spawn_stack_free(stack);
+}
+
 TEST(the_program_dies_with_its_parent)
 {
     char *const argv[] = { (char[]){ "sleep" }, (char[]){ "100" }, NULL };

@@ -92,7 +92,8 @@ static int lift(int fd)
 }
 
 enum {
-    BURY_ROUNDS = 100
+    BURY_ROUNDS = 100,
+    PATIENCE_MS = 1000, /* with a keeper that takes no requests, as it is stopped or stalled */
 };
 
 /* The keeper is dead or of no use: reap it, kill what it ran. */
@@ -123,8 +124,8 @@ static int fork_keeper(int ours, int theirs, int self)
     if (pid == 0)
         plait__keeper_main(theirs, self, id);
     int lifted = pidfd < 3 ? plait__os_dup_above(pidfd, 3) : -1;
-    if (lifted >=
-        0) { /* a host that has closed its standard descriptors shall not find this one there */
+    /* a host that has closed its standard descriptors shall not find this one there */
+    if (lifted >= 0) {
         close(pidfd);
         pidfd = lifted;
     }
@@ -216,8 +217,8 @@ static int send_request(const void *bytes, size_t n, const int *fds, size_t n_fd
             return PLAIT_EKEEPER;
         if (rc != -EAGAIN && rc != -ETOOMANYREFS)
             return rc;
-        if (rc == -ETOOMANYREFS) /* descriptors on their way, of all processes of the user: no call
-                                    tells when */
+        /* descriptors on their way, of all processes of the user: no call tells when there is room */
+        if (rc == -ETOOMANYREFS)
             rc = wait_a_moment(until);
         else
             rc = plait__wait_fds(&room, 1, until);
@@ -227,11 +228,11 @@ static int send_request(const void *bytes, size_t n, const int *fds, size_t n_fd
 }
 
 /* A request that is nothing but its head. */
-static int send_head(struct keeper_request request, const int *fds, size_t n_fds)
+static int send_head(struct keeper_request request, plait_deadline until)
 {
     if (!plait__keeper_is_there())
         return PLAIT_EKEEPER;
-    return send_request(&request, sizeof request, fds, n_fds, PLAIT_FOREVER);
+    return send_request(&request, sizeof request, NULL, 0, until);
 }
 
 static int add_strings(struct plait__buf *buf, const struct plait__command *command)
@@ -331,7 +332,8 @@ int plait__keeper_line_up(const struct plait__command *command, plait_deadline u
 
 int plait__keeper_go(uint64_t id, unsigned slot)
 {
-    return send_head((struct keeper_request){ .verb = KEEPER_GO, .id = id, .slot = slot }, NULL, 0);
+    return send_head((struct keeper_request){ .verb = KEEPER_GO, .id = id, .slot = slot },
+                     PLAIT_NOWAIT);
 }
 
 static void to_end(const struct keeper_event *event, struct plait__command_end *ret)
@@ -383,40 +385,46 @@ int plait__keeper_time_out(uint64_t id, int64_t kill_after_ns)
     return send_head(
         (struct keeper_request){
             .verb = KEEPER_STOP, .id = id, .kill_after_ns = kill_after_ns, .is_timeout = true },
-        NULL, 0);
+        PLAIT_NOWAIT);
 }
 
 int plait__keeper_stop_all(int64_t kill_after_ns)
 {
     return send_head(
-        (struct keeper_request){ .verb = KEEPER_STOP_ALL, .kill_after_ns = kill_after_ns }, NULL,
-        0);
+        (struct keeper_request){ .verb = KEEPER_STOP_ALL, .kill_after_ns = kill_after_ns },
+        PLAIT_NOWAIT);
 }
 
 int plait__keeper_pause(void)
 {
-    return send_head((struct keeper_request){ .verb = KEEPER_PAUSE }, NULL, 0);
+    return send_head((struct keeper_request){ .verb = KEEPER_PAUSE }, plait_after_ms(PATIENCE_MS));
 }
 
 int plait__keeper_resume(void)
 {
-    return send_head((struct keeper_request){ .verb = KEEPER_RESUME }, NULL, 0);
+    return send_head((struct keeper_request){ .verb = KEEPER_RESUME }, plait_after_ms(PATIENCE_MS));
+}
+
+static int send_guard(pid_t pid, int pidfd)
+{
+    struct keeper_request guard = { .verb = KEEPER_GUARD, .id = (uint64_t)pid };
+
+    return send_request(&guard, sizeof guard, &pidfd, 1, PLAIT_FOREVER);
 }
 
 int plait__keeper_guard(pid_t pid, int pidfd)
 {
-    struct keeper_request guard = { .verb = KEEPER_GUARD, .id = (uint64_t)pid };
     int rc = plait__keeper_start();
 
     if (rc < 0)
         return rc;
-    rc = send_head(guard, &pidfd, 1);
+    rc = send_guard(pid, pidfd);
     if (rc != PLAIT_EKEEPER)
         return rc;
     state.has_lost = state.has_lost || state.n_running > 0;
     bury();
     rc = plait__keeper_start();
-    return rc < 0 ? rc : send_head(guard, &pidfd, 1);
+    return rc < 0 ? rc : send_guard(pid, pidfd);
 }
 
 uint64_t plait__keeper_generation(void)
@@ -426,8 +434,15 @@ uint64_t plait__keeper_generation(void)
 
 void plait__keeper_bye(void)
 {
+    plait_deadline until = plait_after_ms(PATIENCE_MS);
+    struct plait__fd dead = { .fd = state.pidfd, .wanted = PLAIT__FD_READ };
+    struct plait__death death;
+
     if (!plait__keeper_is_there())
         return;
-    send_head((struct keeper_request){ .verb = KEEPER_BYE }, NULL, 0);
+    /* reaped here: a pid 1 that does not reap would keep it as a zombie */
+    if (send_head((struct keeper_request){ .verb = KEEPER_BYE }, until) == 0 &&
+        plait__os_poll(&dead, 1, until.ns) > 0)
+        plait__os_pidfd_wait(state.pidfd, &death);
     let_go(); /* whoever still starts something gets a new one */
 }

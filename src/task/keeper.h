@@ -67,10 +67,13 @@ int plait__keeper_next(struct plait__command_end *ret, plait_deadline until);
 /* Readable when plait__keeper_next has something to say; -1: no keeper. */
 int plait__keeper_fd(void);
 
+/* These do not wait: -ETIMEDOUT when the keeper takes no requests now; its descriptor is writable
+ * when it does again. */
 /* The command's time is over: SIGTERM to it and all below it, SIGKILL after kill_after_ns. */
 int plait__keeper_time_out(uint64_t id, int64_t kill_after_ns);
 /* The same for everything below the keeper; plait__keeper_next then says 0 when all has ended. */
 int plait__keeper_stop_all(int64_t kill_after_ns);
+/* These wait for a second at most. */
 int plait__keeper_pause(void);
 int plait__keeper_resume(void);
 /* Kill the child `pid`, behind pidfd, when this process dies. Makes a new keeper if the old one is
@@ -81,7 +84,7 @@ int plait__keeper_guard(pid_t pid, int pidfd);
 uint64_t plait__keeper_generation(void);
 /* In a forked child: let go of the parent's keeper, which is not ours. */
 void plait__keeper_forget(void);
-/* This process ends in an orderly way. */
+/* This process ends in an orderly way. Waits for the keeper's end, a second at most. */
 void plait__keeper_bye(void);
 
 #endif

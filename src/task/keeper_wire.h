@@ -15,16 +15,14 @@
 
 enum keeper_verb {
     KEEPER_RUN = 1, /* start a command; fds: its 0, 1 and 2, then the memfd if there is one */
-    KEEPER_LINE_UP, /* the same, but when a command is over, in its slot, or at KEEPER_GO; only one
-                       can be in line */
+    KEEPER_LINE_UP, /* the same, when a command is over, in its slot, or at KEEPER_GO; one at most */
     KEEPER_GO,      /* start the command `id` now, in `slot`, if it is still in line */
     KEEPER_STOP, /* end the command `id` and all below it: SIGTERM, after kill_after_ns SIGKILL */
     KEEPER_STOP_ALL, /* the same for everything below the keeper; answered by KEEPER_ALL_ENDED */
     KEEPER_PAUSE,    /* SIGSTOP to everything; time-outs stand still */
     KEEPER_RESUME,   /* SIGCONT to everything */
-    KEEPER_GUARD, /* kill this process of the owner's when the owner dies; fds: its pidfd ; id: its
-                     pid */
-    KEEPER_BYE,   /* the owner ends in an orderly way: let everything live, and end */
+    KEEPER_GUARD,    /* kill the process `id` when the owner dies; fds: its pidfd */
+    KEEPER_BYE,      /* the owner ends in an orderly way: let everything live, and end */
 };
 
 struct keeper_request {

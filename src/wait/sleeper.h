@@ -30,10 +30,12 @@ struct plait__park_ops {
 /* One for each task; zero bytes are the sleeper of a thread. */
 struct plait__sleeper {
     const struct plait__park_ops *ops; /* const after the start; NULL: a thread */
-    uint32_t
-        cancel;  /* atomic: 1 once the task was asked to end; a futex word for the task itself */
-    int wake_fd; /* atomic: an eventfd for cancelling a wait on descriptors, plus one; 0: none yet
-                  */
+    /* atomic: 1 once the task was asked to end; a futex word for the task itself */
+    uint32_t cancel;
+    /* atomic: an eventfd for cancelling a wait on descriptors, plus one; 0: none yet */
+    int wake_fd;
+    uint32_t number; /* owner task: of one with ops, its number in this process; 0: none yet */
+    uint32_t masks;  /* owner task: how often it has put off being cancelled */
 };
 
 /* The running task's sleeper; NULL in a thread that is no task of plait's (it cannot be cancelled).
@@ -47,7 +49,24 @@ void plait__sleeper_fini(struct plait__sleeper *sleeper);
  * sleeps in too. Sticky. */
 void plait__cancel(struct plait__sleeper *sleeper);
 bool plait__is_cancelled(const struct plait__sleeper *sleeper);
+/* Until as many unmasks, no wait of the running task says -ECANCELED: for what must not be cut short,
+ * such as taking back a lock. */
+void plait__mask_cancel(void);
+void plait__unmask_cancel(void);
 /* The eventfd that a cancel raises, made at the first call; -errno. Only the running task asks. */
 int plait__sleeper_wake_fd(struct plait__sleeper *sleeper);
+
+extern _Thread_local uint32_t plait__running_number
+    __attribute__((tls_model("initial-exec"))); /* owner thread: of the running task; 0: none yet */
+uint32_t plait__task_number_new(void);
+
+/* The running task's number: never 0, and no other task's of this process, those that have ended and
+ * those of its parents before a fork included. */
+static inline uint32_t plait__task_number(void)
+{
+    uint32_t number = plait__running_number;
+
+    return __builtin_expect(number != 0, 1) ? number : plait__task_number_new();
+}
 
 #endif

@@ -74,6 +74,16 @@ static inline struct plait__command_end next_end(void)
     return end;
 }
 
+/* Returns when the keeper has obeyed all that it was sent: it answers in order.
+ * pre: no command ends meanwhile. */
+static inline void await_obeyed(void)
+{
+    run("exit 0", (struct plait__command){ .id = 999, .cwd = "/nowhere" });
+    struct plait__command_end end = next_end();
+    CHECK_INT(end.id, 999);
+    CHECK_INT(end.start_error, ENOENT);
+}
+
 /* The next line that was said, without its newline. */
 static inline const char *next_line(void)
 {

@@ -118,6 +118,7 @@ TEST(while_all_is_paused_who_is_in_line_waits)
     pid_t first = (pid_t)atoi(next_line());
     line_up(SAY_SLOT, (struct plait__command){ .id = 2 });
     CHECK_INT(plait__keeper_pause(), 0);
+    await_obeyed();
     CHECK_INT(kill(first, SIGKILL), 0);
     end = next_end();
     CHECK_INT(end.id, 1);

@@ -5,6 +5,7 @@
 
 #define KIND      PLAIT_PROCESS
 #define KIND_WORD "Process"
+#include "os/probe.h"
 #include "task_contract.h"
 
 #include <fcntl.h>
@@ -12,6 +13,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 
 TEST(a_process_that_was_asked_to_end_is_ended_by_sigterm)
@@ -266,6 +269,97 @@ TEST(at_exit_a_daemon_is_killed)
     run_program(leave_a_daemon_that_holds_a_pipe);
     close(end_of_program[1]);
     CHECK_INT(read(end_of_program[0], &byte, 1), 0);
+}
+
+static int fork_and_leave(void *arg)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        return *(int *)arg; /* as the task does, which has not returned itself */
+    waitpid(pid, NULL, 0);
+    _exit(9);
+}
+
+TEST(a_fork_inside_the_function_that_returns_does_not_speak_for_the_task)
+{
+    int code = 1000;
+    plait_task *task = start(fork_and_leave, &code);
+    plait_outcome end = join(task);
+
+    CHECK_INT(end.kind, PLAIT_EXITED);
+    CHECK_INT(end.code, 9);
+    plait_task_destroy(task);
+}
+
+static int kill_self(void *arg)
+{
+    return raise(*(int *)arg);
+}
+
+/* The kernel reaps it, and says how it ended only when it is done with that. */
+TEST(where_sigchld_is_ignored_the_death_of_a_process_is_known_if_the_kernel_tells)
+{
+    int number = SIGKILL;
+
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0; i < 200; i++) {
+        plait_task *task = start(kill_self, &number);
+        plait_outcome end = join(task);
+        CHECK(!end.has_usage);
+        CHECK_INT(end.kind,
+                  plait__probe_has(PLAIT__PROBE_PIDFD_INFO) ? PLAIT_SIGNALLED : PLAIT_UNKNOWN);
+        plait_task_destroy(task);
+    }
+}
+
+static int stand_for_a_debugger(void *arg)
+{
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0); /* fails where nothing is in the way */
+    (void)!write(*(int *)arg, "r", 1);
+    return stand(arg);
+}
+
+/* Holds on to the process and, once it has ended, to its end, until the gate is opened. */
+static pid_t start_debugger(pid_t task, int ready)
+{
+    char byte;
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        CHECK_INT(ptrace(PTRACE_SEIZE, task, NULL, NULL), 0);
+        (void)!write(ready, "r", 1);
+        (void)!read(gate[0], &byte, 1);
+        _exit(0);
+    }
+    return pid;
+}
+
+TEST(the_join_of_a_process_whose_end_a_debugger_holds_back_ends_at_its_deadline)
+{
+    char byte;
+    int ready[2], status;
+    struct pollfd end = { .events = POLLIN };
+
+    prepare();
+    CHECK_INT(pipe(ready), 0);
+    plait_task *task = start(stand_for_a_debugger, &ready[1]);
+    CHECK_INT(read(ready[0], &byte, 1), 1);
+    pid_t debugger = start_debugger(plait_task_id(task), ready[1]);
+    CHECK_INT(read(ready[0], &byte, 1), 1);
+    CHECK_INT(plait_task_kill(task), 0);
+    end.fd = plait_task_fd(task);
+    CHECK_INT(poll(&end, 1, -1), 1);
+    CHECK_INT(plait_task_join(task, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_task_join(task, plait_after_ms(20)), -ETIMEDOUT);
+    CHECK(plait_task_is_alive(task));
+    CHECK_INT(plait_task_children(NULL, 0), 1);
+    open_gate();
+    CHECK_INT(join(task).signal, SIGKILL);
+    CHECK_INT(waitpid(debugger, &status, 0), debugger);
+    CHECK_INT(status, 0);
+    plait_task_destroy(task);
 }
 
 static int use_the_parents_handle(void *arg)

@@ -126,6 +126,51 @@ static int leave_by_pthread_exit(void *arg)
     pthread_exit(arg);
 }
 
+static int tell_id_when_asked(void *arg)
+{
+    stand(arg);
+    return tell_kernel_id(arg);
+}
+
+TEST(the_id_is_known_as_soon_as_the_thread_was_started)
+{
+    prepare();
+    for (int i = 0; i < 100; i++) {
+        plait_task *task = start(tell_id_when_asked, NULL);
+        pid_t id = plait_task_id(task);
+        open_gate();
+        join(task);
+        CHECK_INT(id, board->id);
+        plait_task_destroy(task);
+    }
+}
+
+/* What a plain thread does that cannot be cancelled: it joins the kernel's thread at once. */
+static void *join_for_ever(void *arg)
+{
+    board->value = plait_task_join(arg, PLAIT_FOREVER);
+    return NULL;
+}
+
+TEST(one_who_joins_for_ever_does_not_hold_up_those_with_a_deadline)
+{
+    pthread_t other;
+
+    prepare();
+    plait_task *task = start(stand, NULL);
+    board->value = 1;
+    CHECK_INT(pthread_create(&other, NULL, join_for_ever, task), 0);
+    for (int i = 0; i < 20; i++)
+        CHECK_INT(plait_task_join(task, plait_after_ms(1)), -ETIMEDOUT);
+    CHECK(plait_task_is_alive(task));
+    open_gate();
+    CHECK_INT(plait_task_join(task, plait_after_ms(60000)), 0);
+    CHECK_INT(pthread_join(other, NULL), 0);
+    CHECK_INT(board->value, 0);
+    CHECK_INT(join(task).code, 0);
+    plait_task_destroy(task);
+}
+
 TEST(a_function_that_calls_pthread_exit_has_ended)
 {
     plait_task *task = start(leave_by_pthread_exit, NULL);

@@ -16,8 +16,7 @@
 struct test_case {
     const char *name;
     void (*run)(void);
-    int limit_s; /* seconds until it is killed; PLAIT_SLOW (an integer factor) in the environment
-                    multiplies it */
+    int limit_s; /* seconds until it is killed, times PLAIT_SLOW in the environment */
     struct test_case *next;
 };
 

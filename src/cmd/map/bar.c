@@ -59,8 +59,8 @@ int64_t map_bar_median(const struct map_bar_times *times)
 /* Jobs a nanosecond from the beginning of what is kept until `until_ns`; negative: not enough of them. */
 static double get_pace(const struct map_bar_times *times, int64_t until_ns)
 {
-    bool whole =
-        times->n <= MAP_BAR_JOBS; /* the whole run is kept: it is measured from its start */
+    /* the whole run is kept: it is measured from its start */
+    bool whole = times->n <= MAP_BAR_JOBS;
     int64_t first_ns = whole ? times->start_ns : times->end_ns[times->n % MAP_BAR_JOBS];
     size_t jobs = whole ? (size_t)times->n : MAP_BAR_JOBS - 1;
 

@@ -48,10 +48,10 @@ static void take_stop_signal(struct map_engine *engine, int number)
     engine->signal = number;
     engine->out.give_up_ns = engine->err.give_up_ns =
         plait__os_now_ns() + FAREWELL_S * PLAIT__SECOND_NS;
+    map_engine_stop(engine, map_kill_after(engine->options));
     if (engine->counts.running > 0)
         map_report_say(engine->report, "ending %u running job%s (once more: kill)",
                        engine->counts.running, engine->counts.running == 1 ? "" : "s");
-    map_engine_stop(engine, map_kill_after(engine->options));
 }
 
 /* All signals that came. -EINTR: give up what is being written. */
@@ -64,8 +64,7 @@ static int take_signals(void *arg)
         if (number == SIGTSTP)
             pause_all(engine);
         else if (number == SIGCONT)
-            plait__keeper_resume(); /* we were stopped by SIGSTOP: the jobs were not, and this is
-                                       nothing */
+            plait__keeper_resume(); /* after SIGSTOP the jobs go on anyway, and this is nothing */
         else
             take_stop_signal(engine, number);
     }
@@ -104,6 +103,7 @@ static void lose_jobs(struct map_engine *engine)
         if (engine->slots[i] != NULL)
             map_engine_end_job(engine, engine->slots[i], NULL);
     give_back_next(engine);
+    engine->is_keeper_full = false; /* the next one */
 }
 
 /* Some command is over, or was refused. */
@@ -137,8 +137,10 @@ static bool hear_keeper(struct map_engine *engine)
 
     for (;;) {
         int rc = plait__keeper_next(&end, PLAIT_NOWAIT);
-        if (rc == 0)
+        if (rc == 0) {
+            engine->all_ended = true;
             return false;
+        }
         if (rc == PLAIT_EKEEPER) {
             lose_jobs(engine);
             return engine->phase != MAP_STOPPING;
@@ -207,8 +209,9 @@ static int64_t end_slow_jobs(struct map_engine *engine, int64_t now_ns)
         if (job == NULL || job->too_slow)
             continue;
         if (now_ns - job->started_ns >= limit) {
-            job->too_slow = true;
-            plait__keeper_time_out(job->id, map_kill_after(engine->options));
+            job->too_slow =
+                plait__keeper_time_out(job->id, map_kill_after(engine->options)) != -ETIMEDOUT;
+            engine->is_keeper_full = !job->too_slow;
         } else if (job->started_ns + limit < next) {
             next = job->started_ns + limit;
         }
@@ -265,6 +268,8 @@ static int set_fds(struct map_engine *engine)
     fds = engine->fds;
     fds[FD_SIGNALS] = (struct plait__fd){ .fd = engine->signals, .wanted = PLAIT__FD_READ };
     fds[FD_KEEPER] = (struct plait__fd){ .fd = plait__keeper_fd(), .wanted = PLAIT__FD_READ };
+    if (engine->is_keeper_full || engine->must_tell_stop)
+        fds[FD_KEEPER].wanted |= PLAIT__FD_WRITE;
     fds[FD_INPUT] = (struct plait__fd){ .fd = -1, .wanted = PLAIT__FD_READ };
     if (engine->input_waits && engine->phase == MAP_STARTING &&
         engine->counts.running < engine->limit)
@@ -308,7 +313,12 @@ static bool take_ready(struct map_engine *engine, size_t n)
         if (fds[i].ready != 0)
             hear_stream(engine, engine->watched[i].job, engine->watched[i].is_err);
     hear_leftovers(engine, fds + n_streams);
-    return fds[FD_KEEPER].ready == 0 || hear_keeper(engine);
+    if (fds[FD_KEEPER].ready & PLAIT__FD_WRITE) {
+        engine->is_keeper_full = false;
+        if (engine->must_tell_stop)
+            map_engine_stop(engine, engine->kill_after_ns);
+    }
+    return !(fds[FD_KEEPER].ready & (PLAIT__FD_READ | PLAIT__FD_HUP)) || hear_keeper(engine);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -373,6 +383,7 @@ static void set_up(struct map_engine *engine)
     engine->out.interrupt = engine->err.interrupt = engine->signals;
     engine->out.ask = engine->err.ask = take_signals;
     engine->out.ask_arg = engine->err.ask_arg = engine;
+    map_report_write_by(engine->report, &engine->err);
     engine->next_seq = 1;
     engine->next_id = 1; /* 0 is no command */
     engine->counts.slots = engine->full_limit;
@@ -404,8 +415,6 @@ static void tear_down(struct map_engine *engine)
     free(engine->times);
     free(engine->fds);
     free(engine->watched);
-    if (engine->signals >= 0)
-        close(engine->signals);
 }
 
 /* --exit=count: GNU parallel's codes. */
@@ -458,5 +467,7 @@ int map_engine_run(struct map_engine *engine)
                        engine->ended_jobs == 1 ? " was" : "s were",
                        engine->joblog != NULL ? " and left out of the job log" : "");
     map_report_finish(engine->report, &engine->counts, plait__os_now_ns());
+    if (engine->signals >= 0) /* last: a message, too, asks for signals while it waits */
+        close(engine->signals);
     return exit_code(engine);
 }

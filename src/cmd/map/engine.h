@@ -69,6 +69,7 @@ struct map_engine {
     struct map_job **slots; /* the running jobs, by slot - 1 */
     unsigned n_slots;       /* allocated */
     struct map_job *next;   /* lined up: the keeper starts it when one of those is over */
+    bool is_keeper_full;    /* it takes no requests now */
     bool lines_up;          /* no option has a say in when the next one starts */
     unsigned limit;         /* at most so many at once; shrinks when the system refuses more */
     unsigned full_limit;
@@ -94,6 +95,9 @@ struct map_engine {
     unsigned refusals; /* starts in a row that the system refused while nothing ran */
 
     enum map_phase phase;
+    bool must_tell_stop;   /* the keeper has not been told yet */
+    bool all_ended;        /* the keeper said so */
+    int64_t kill_after_ns; /* of the stop */
     unsigned stop_signals; /* how many signals asked to end */
     int signal;            /* the first of them */
     uint64_t ended_jobs;   /* jobs that the stop ended: not logged */

@@ -31,8 +31,8 @@ void map_input_set_template(struct map_input *input, const struct map_template *
                             unsigned jobs);
 
 /* The values of the next job, into an empty *ret.
- * 1: here they are · 0: the input has ended · -EAGAIN: wait until map_input_fd is readable · else an error, with one
- * sentence in `error`. */
+ * 1: here they are · 0: the input has ended · -EAGAIN: wait until map_input_fd is readable · -EINTR: many records were
+ * skipped, ask again · else an error, with one sentence in `error`. */
 int map_input_next(struct map_input *input, struct map_values *ret, struct plait__buf *error);
 int map_input_fd(const struct map_input *input);
 /* Reads what is there now, up to the bound, so that the total is known early although no job is wanted yet. */

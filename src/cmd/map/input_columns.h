@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 enum {
-    MAP_COLUMNS_REGEX_BYTES =
-        1 << 20, /* the longest record that an expression cuts; plain characters: any */
+    /* the longest record that an expression cuts; plain characters: any */
+    MAP_COLUMNS_REGEX_BYTES = 1 << 20,
 };
 
 struct map_columns;

@@ -22,8 +22,10 @@
 
 enum {
     READ_BYTES = 128 << 10,
-    READ_AHEAD_EVERY =
-        64, /* records; a poll and a read for each would cost more than cutting them */
+    /* blank records: an endless input of them must leave time for other things */
+    SKIPS_AT_ONCE = 10000,
+    /* records; a poll and a read for each would cost more than cutting them */
+    READ_AHEAD_EVERY = 64,
 };
 
 static bool is_stdin(const char *path)
@@ -238,6 +240,8 @@ void map_stream_close(struct map_stream *stream)
 
 int map_stream_next(struct map_stream *stream, struct plait__buf *error)
 {
+    unsigned skipped = 0;
+
     stream->record = NULL;
     if (!stream->ended && !stream->held && stream->since_ahead++ % READ_AHEAD_EVERY == 0)
         map_stream_read_ahead(stream);
@@ -249,6 +253,8 @@ int map_stream_next(struct map_stream *stream, struct plait__buf *error)
         stream->line++;
         if (stream->cut.skip_blank && is_blank(stream->record, stream->len)) {
             stream->record = NULL; /* else its place would be kept in buf */
+            if (++skipped == SKIPS_AT_ONCE && !stream->held)
+                return -EINTR;
             continue;
         }
         stream->taken++;

@@ -59,7 +59,7 @@ int map_stream_open_file(struct map_stream *stream, const struct map_cut *cut, c
 void map_stream_close(struct map_stream *stream);
 
 /* Moves to the next record: 1. 0: there is none · -EAGAIN: wait until stream->fd is readable · else an error, with one
- * sentence in `error`. What stream->record pointed to before is gone. */
+ * sentence in `error` · -EINTR: many were skipped, ask again. What stream->record pointed to before is gone. */
 int map_stream_next(struct map_stream *stream, struct plait__buf *error);
 /* Takes the first record as a header, waiting for it. 1 · 0: the source is empty · an error. */
 int map_stream_next_header(struct map_stream *stream, struct plait__buf *error);

@@ -222,7 +222,8 @@ static int run(const struct map_options *options)
     exit_code = open_all(&engine, &error);
     if (exit_code == 0)
         exit_code = map_engine_run(&engine);
-    if (engine.phase != MAP_STOPPING) /* what jobs left in the background may live on */
+    if (engine.phase != MAP_STOPPING ||
+        engine.all_ended) /* what jobs left in the background may live on */
         plait__keeper_bye();
     map_report_destroy(engine.report);
     map_joblog_close(engine.joblog);

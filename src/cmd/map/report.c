@@ -44,8 +44,9 @@ static const char no_memory[] = "plait map: out of memory\n";
 
 struct map_report {
     const struct map_options *options;
-    int err_fd;
-    bool is_terminal; /* one that can be drawn on */
+    struct map_writer own;
+    struct map_writer *writer; /* our own, or the engine's */
+    bool is_terminal;          /* one that can be drawn on */
     bool utf8, color;
     enum bar_mode mode;
     int64_t next_ns;         /* when to draw next */
@@ -58,24 +59,16 @@ struct map_report {
     struct map_summary summary;
 };
 
-/* A terminal that is gone or full is no reason to stop. */
+/* A terminal that is gone is no reason to stop. */
 static void write_out(const struct map_report *report, const char *bytes, size_t n)
 {
-    while (n > 0) {
-        ssize_t done = write(report->err_fd, bytes, n);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return;
-        bytes += done;
-        n -= (size_t)done;
-    }
+    map_writer_write(report->writer, bytes, n);
 }
 
 static size_t get_columns(const struct map_report *report)
 {
-    int columns = report->is_terminal ? plait__os_terminal_columns(report->err_fd) : COLUMNS_LOG;
+    int columns =
+        report->is_terminal ? plait__os_terminal_columns(report->writer->fd) : COLUMNS_LOG;
 
     return columns > 0 ? (size_t)columns : COLUMNS_DEFAULT;
 }
@@ -135,7 +128,8 @@ int map_report_create(struct map_report **ret, const struct map_options *options
     if (!report)
         return -ENOMEM;
     report->options = options;
-    report->err_fd = err_fd;
+    map_writer_init(&report->own, err_fd);
+    report->writer = &report->own;
     report->is_terminal = isatty(err_fd) && term && *term && strcmp(term, "dumb") != 0;
     report->utf8 = map_locale_is_utf8();
     report->color = options->color == MAP_ALWAYS ||
@@ -242,6 +236,11 @@ int64_t map_report_tick(struct map_report *report, const struct map_counts *coun
     }
     report->next_ns = now_ns + (report->mode == BAR_DRAWN ? bar_every_ns : line_every_ns);
     return report->next_ns;
+}
+
+void map_report_write_by(struct map_report *report, struct map_writer *writer)
+{
+    report->writer = writer;
 }
 
 void map_report_wipe(struct map_report *report)

@@ -7,6 +7,7 @@
 #include "cmd/map/counts.h"
 #include "cmd/map/options.h"
 #include "cmd/map/result.h"
+#include "cmd/map/writer.h"
 
 struct map_report;
 
@@ -15,6 +16,8 @@ struct map_report;
 int map_report_create(struct map_report **ret, const struct map_options *options, int err_fd,
                       int64_t now_ns);
 void map_report_destroy(struct map_report *report);
+/* From now on by this writer, who hears signals while nobody reads what is said. */
+void map_report_write_by(struct map_report *report, struct map_writer *writer);
 
 /* A job ended for good (after its retries). Prints its line if it failed: one each for the first ten, then a count. */
 void map_report_ended(struct map_report *report, const struct map_result *result,

@@ -25,8 +25,7 @@ struct map_result {
     bool core;          /* it dumped core */
     bool timed_out;     /* --timeout ended it */
     bool keeper_died;   /* it was killed because its keeper died */
-    int start_error; /* the errno with which starting it failed (exit_status is 126 or 127); 0: none
-                      */
+    int start_error;    /* the errno of its start (exit_status is 126 or 127); 0: it started */
     int64_t user_ns, system_ns; /* CPU time */
     int64_t peak_kib;           /* peak resident memory; 0: not known */
 };

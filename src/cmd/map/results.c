@@ -68,8 +68,8 @@ static int add_folder(struct plait__buf *buf, const char *str)
         return rc;
     while (keep > start && ((unsigned char)buf->data[keep] & 0xc0) == 0x80) /* no half characters */
         keep--;
-    while (keep > start &&
-           buf->data[keep - 1] == '\\') /* nor escapes: \\# would be a value's own */
+    /* nor escapes: \\# would be a value's own */
+    while (keep > start && buf->data[keep - 1] == '\\')
         keep--;
     buf->len = keep;
     return plait__buf_printf(buf, "\\#%016" PRIx64, digest(str));

@@ -18,8 +18,9 @@
 
 enum {
     RETRIES_WAITING = 10000, /* more than so many wait for another attempt: no new inputs */
-    UNPRINTED_WAITING =
-        1024, /* with -k: as many ended jobs, and 16 for each slot, may wait for their turn */
+    /* with -k: as many ended jobs, and 16 for each slot, may wait for their turn */
+    UNPRINTED_WAITING = 1024,
+    HAND_OVER_MS = 20,     /* then signals are looked at again */
     SKIPS_AT_ONCE = 10000, /* --resume: then signals are looked at */
 };
 
@@ -110,7 +111,8 @@ static int next_new_job(struct map_engine *engine, unsigned slot, struct map_job
                                    : next_failed(engine, job, &error);
         engine->input_ended = rc == 0;
         engine->input_waits = rc == -EAGAIN;
-        if (rc < 0 && rc != -EAGAIN)
+        engine->is_skipping = rc == -EINTR;
+        if (rc < 0 && rc != -EAGAIN && rc != -EINTR)
             map_engine_fail(engine, rc == -EINVAL ? CMD_EXIT_USAGE : CMD_EXIT_ERROR, "%s",
                             error.len > 0 ? error.data : "out of memory");
         if (rc == 1 && is_wanted(engine, job)) {
@@ -125,7 +127,7 @@ static int next_new_job(struct map_engine *engine, unsigned slot, struct map_job
         skips++;
         rc = 0;
     }
-    engine->is_skipping = skips == SKIPS_AT_ONCE;
+    engine->is_skipping = engine->is_skipping || skips == SKIPS_AT_ONCE;
     plait__buf_fini(&error);
     return rc == 1;
 }
@@ -192,10 +194,13 @@ static int hand_to_keeper(struct map_engine *engine, struct map_job *job)
                                       .timeout_ns = options->timeout_ns,
                                       .kill_after_ns = map_kill_after(options) };
 
+    plait_deadline until;
+
     snprintf(seq, sizeof seq, "PLAIT_SEQ=%" PRIu64, job->seq);
     job->id = command.id;
-    return job->slot > 0 ? plait__keeper_run(&command, PLAIT_FOREVER)
-                         : plait__keeper_line_up(&command, PLAIT_FOREVER);
+    until = plait_after_ms(HAND_OVER_MS);
+    return job->slot > 0 ? plait__keeper_run(&command, until)
+                         : plait__keeper_line_up(&command, until);
 }
 
 /* A job without a slot is lined up. 0, or why the job could not even be handed over. */
@@ -244,17 +249,16 @@ static void show_job(struct map_engine *engine, struct map_job *job)
 /* The hand-over failed. A full table or a dead keeper is a matter of time; the rest is the end. */
 static void refuse_job(struct map_engine *engine, struct map_job *job, int error, int64_t now_ns)
 {
-    bool is_passing = error == PLAIT_EKEEPER || error == -ECANCELED || error == -EMFILE ||
-                      error == -ENFILE || error == -ENOMEM || error == -EAGAIN;
+    bool is_keeper = error == PLAIT_EKEEPER || error == -ECANCELED || error == -ETIMEDOUT;
+    bool is_limit = error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN;
 
-    if (error != PLAIT_EKEEPER && error != -ECANCELED && engine->counts.running == 0)
-        is_passing = false;
-    if (!is_passing) {
+    engine->is_keeper_full = error == -ETIMEDOUT;
+    if (!is_keeper && (!is_limit || engine->counts.running == 0)) {
         map_engine_fail(engine, CMD_EXIT_ERROR, "cannot start a job: %s", plait_strerror(error));
         map_job_free(engine, job);
         return;
     }
-    if (error != PLAIT_EKEEPER)
+    if (is_limit)
         engine->limit = engine->counts.running;
     map_engine_put_back(engine, job, now_ns);
 }
@@ -313,7 +317,8 @@ static bool start_next(struct map_engine *engine, unsigned slot, int64_t now_ns)
 
     if (rc == 0)
         map_engine_place_next(engine, slot, now_ns);
-    return rc == 0; /* else the keeper is dead, which the loop hears of */
+    engine->is_keeper_full = rc == -ETIMEDOUT;
+    return rc == 0; /* a dead keeper is what the loop hears of */
 }
 
 bool map_engine_can_line_up(const struct map_engine *engine)
@@ -331,8 +336,9 @@ static void line_up(struct map_engine *engine, int64_t now_ns)
     struct map_job *job;
     int rc;
 
-    if (!engine->lines_up || engine->next != NULL || engine->phase != MAP_STARTING ||
-        engine->limit < engine->full_limit || engine->counts.running < engine->limit)
+    if (!engine->lines_up || engine->next != NULL || engine->is_keeper_full ||
+        engine->phase != MAP_STARTING || engine->limit < engine->full_limit ||
+        engine->counts.running < engine->limit)
         return;
     job = take_job(engine, 0, now_ns);
     if (job == NULL)
@@ -349,7 +355,8 @@ static int64_t fill_slots(struct map_engine *engine, int64_t now_ns)
 {
     int shown = 0;
 
-    while (engine->phase == MAP_STARTING && engine->counts.running < engine->limit) {
+    while (engine->phase == MAP_STARTING && engine->counts.running < engine->limit &&
+           !engine->is_keeper_full) {
         struct map_job *job;
         int64_t when = map_throttle_when(&engine->throttle, now_ns);
         unsigned slot = find_slot(engine);
@@ -391,7 +398,7 @@ int64_t map_engine_start_jobs(struct map_engine *engine, int64_t now_ns)
         return now_ns;
     first = plait__heap_first(&engine->retries);
     if (first != NULL && first->key < when && engine->phase == MAP_STARTING &&
-        engine->counts.running < engine->limit)
+        !engine->is_keeper_full && engine->counts.running < engine->limit)
         when = first->key;
     return when;
 }

@@ -26,8 +26,10 @@ int64_t map_kill_after(const struct map_options *options)
 void map_engine_stop(struct map_engine *engine, int64_t kill_after_ns)
 {
     engine->phase = MAP_STOPPING;
-    plait__keeper_stop_all(
-        kill_after_ns); /* no keeper: nothing runs; a dead one: the loop hears of it */
+    engine->kill_after_ns = kill_after_ns;
+    /* no keeper: nothing runs; a dead one: the loop hears of it; one that takes no requests: again
+     * when it does */
+    engine->must_tell_stop = plait__keeper_stop_all(kill_after_ns) == -ETIMEDOUT;
 }
 
 void map_engine_fail(struct map_engine *engine, int exit_code, const char *format, ...)

@@ -18,6 +18,8 @@ void map_writer_init(struct map_writer *writer, int fd)
     struct stat status;
 
     *writer = (struct map_writer){ .fd = fd, .interrupt = -1, .give_up_ns = INT64_MAX };
+    writer->is_gone = fd < 0; /* poll would wait for it for ever */
+    writer->error = fd < 0 ? -EBADF : 0;
     writer->is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
