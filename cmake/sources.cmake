@@ -25,6 +25,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/sched.c
     src/os/signal.c
     src/os/spawn.c
+    src/os/stat_line.c
     src/os/thread.c
     src/os/tree.c
     # family: who we are, who is dead; the heap
@@ -38,6 +39,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/wait/wait.c
     # sync: locks and what is made of them
     src/sync/owned.c
+    # chan: queues and pipes
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
     src/task/keeper_commands.c
@@ -46,7 +48,9 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/keeper_words.c
     src/task/process.c
     src/task/task.c
+    src/task/task_calls.c
     src/task/thread.c
+    src/task/verdict.c
     src/task/version.c
 )
 

@@ -4,6 +4,7 @@
 #include "cmd/completion.h"
 
 #include "cmd/exit.h"
+#include "cmd/help.h"
 #include "cmd/options.h"
 
 #include <string.h>
@@ -11,12 +12,7 @@
 static const char group[] = "Options";
 
 static const struct cmd_option completion_options[] = {
-    { .id = CMD_ID_HELP,
-      .short_name = 'h',
-      .name = "help",
-      .group = group,
-      .is_common = true,
-      .help = "Show this" },
+    CMD_OPTION_HELP(group),
     { .name = NULL },
 };
 

@@ -56,8 +56,8 @@ static void add_verb(struct cmd_out *out, const struct cmd_page *page)
             add_names(out, o, " ", " ");
     cmd_out_str(out, " '\n        cluster='^-[");
     add_letters(out, page, false);
-    cmd_out_str(
-        out, "]*[:"); /* a letter that no option can have, so that the brackets are never empty */
+    /* a letter that no option can have, so that the brackets are never empty */
+    cmd_out_str(out, "]*[:");
     add_letters(out, page, true);
     cmd_out_str(out, "]$'\n        ;;\n");
 }

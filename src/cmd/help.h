@@ -13,6 +13,13 @@ enum cmd_color {
     CMD_COLOR_NEVER
 };
 
+/* The option of a verb that is small enough to have one help only. */
+#define CMD_OPTION_HELP(topic)                                                                   \
+    {                                                                                            \
+        .id = CMD_ID_HELP, .short_name = 'h', .name = "help", .group = topic, .is_common = true, \
+        .help = "Show this"                                                                      \
+    }
+
 /* One block of a text, see page.h. */
 enum cmd_block_kind {
     CMD_BLOCK_PARAGRAPH,

@@ -20,12 +20,7 @@ static const struct cmd_option help_options[] = {
       .group = group,
       .is_common = true,
       .help = "Print the man page's source instead" },
-    { .id = CMD_ID_HELP,
-      .short_name = 'h',
-      .name = "help",
-      .group = group,
-      .is_common = true,
-      .help = "Show this" },
+    CMD_OPTION_HELP(group),
     { .name = NULL },
 };
 

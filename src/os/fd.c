@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "os/fd.h"
+#include "os/call_numbers.h"
 #include "os/clock.h"
 #include "os/probe.h"
 
@@ -19,12 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef SYS_close_range
-#    define SYS_close_range 436
-#endif
 
 /* struct plait__fd is turned into the kernel's array in pieces of this size; more than fit are
  * allocated. */

@@ -2,18 +2,14 @@
  * SPDX-License-Identifier: MIT
  */
 #include "os/futex.h"
+#include "os/call_numbers.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stddef.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef SYS_futex_waitv
-#    define SYS_futex_waitv 449
-#endif
 
 /* FUTEX2_SIZE_U32, which older headers call FUTEX_32. */
 enum {

@@ -2,25 +2,13 @@
  * SPDX-License-Identifier: MIT
  */
 #include "os/pidfd.h"
+#include "os/call_numbers.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef SYS_pidfd_send_signal
-#    define SYS_pidfd_send_signal 424
-#endif
-#ifndef SYS_pidfd_open
-#    define SYS_pidfd_open 434
-#endif
-
-enum {
-    RELEASE_TRIES = 100,
-    RELEASE_PAUSE_US = 200,
-};
 
 /* The kernel's struct pidfd_info as far as we ask, and its ioctl: newer than our headers. */
 struct pidfd_info {
@@ -45,22 +33,22 @@ int plait__os_pidfd_signal(int pidfd, int signal)
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
-bool plait__os_pidfd_status(int pidfd, int *ret_status)
+int plait__os_pidfd_status(int pidfd, int *ret_status)
 {
     struct pidfd_info info;
+    int rc = -ESRCH;
 
-    /* between the end of a process that nobody waits for and its release the kernel says nothing yet */
-    for (int i = 0; i < RELEASE_TRIES; i++) {
+    /* twice: it may be released between the kernel's look for the status and that for the process */
+    for (int i = 0; rc == -ESRCH && i < 2; i++) {
         info = (struct pidfd_info){ .mask = PIDFD_INFO_EXIT };
-        if (ioctl(pidfd, PIDFD_GET_INFO, &info) < 0)
-            return false;
-        if (info.mask & PIDFD_INFO_EXIT) {
-            *ret_status = info.exit_code;
-            return true;
-        }
-        usleep(RELEASE_PAUSE_US);
+        rc = ioctl(pidfd, PIDFD_GET_INFO, &info) < 0 ? -errno : 0;
     }
-    return false;
+    if (rc < 0)
+        return rc;
+    if (!(info.mask & PIDFD_INFO_EXIT))
+        return -EAGAIN;
+    *ret_status = info.exit_code;
+    return 0;
 }
 
 bool plait__os_pidfd_status_works(void)

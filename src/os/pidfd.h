@@ -11,8 +11,9 @@
 int plait__os_pidfd_open(pid_t pid);
 /* 0 or -errno; -ESRCH: it has ended and was reaped. */
 int plait__os_pidfd_signal(int pidfd, int signal);
-/* The wait status of a process that ended, whoever reaped it. pre: it has ended; the probe pidfd_info. */
-bool plait__os_pidfd_status(int pidfd, int *ret_status);
+/* The wait status of a process that ended, whoever reaped it. pre: the probe pidfd_info.
+ * 0 · -EAGAIN: not yet; it lives, or has not been released by the kernel · -errno: it never will. */
+int plait__os_pidfd_status(int pidfd, int *ret_status);
 /* Does this kernel know it? Only plait__probe_has asks. */
 bool plait__os_pidfd_status_works(void);
 

@@ -6,7 +6,9 @@
 #include "os/pidfd.h"
 #include "os/probe.h"
 #include "os/sanitize.h"
+#include "os/stat_line.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -82,10 +84,13 @@ static void set_status(struct plait__death *death, int status)
 /* The host reaped it: newer kernels keep the status for whoever holds a pidfd. */
 static void ask_pidfd(int pidfd, struct plait__death *ret)
 {
-    int status;
+    int status = 0, rc = -ENOTSUP;
 
-    if (plait__probe_has(PLAIT__PROBE_PIDFD_INFO) && plait__os_pidfd_status(pidfd, &status))
+    if (plait__probe_has(PLAIT__PROBE_PIDFD_INFO))
+        rc = plait__os_pidfd_status(pidfd, &status);
+    if (rc == 0)
         set_status(ret, status);
+    ret->is_untold = rc == -EAGAIN;
 }
 
 int plait__os_pidfd_wait(int pidfd, struct plait__death *ret)
@@ -147,34 +152,65 @@ void plait__os_reap(pid_t pid)
         ;
 }
 
-int plait__os_thread_count(void)
+/* A line of /proc/self/…; false: it cannot be read. */
+static bool read_line(const char *path, char line[PLAIT__STAT_BYTES])
 {
-    char line[512];
-    long threads = 0;
-    ssize_t n;
-    int fd;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = -1;
 
-    if (__libc_single_threaded) /* true only as long as no thread was ever started */
-        return 1;
-    fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+    while (fd >= 0 && (n = read(fd, line, PLAIT__STAT_BYTES - 1)) < 0 && errno == EINTR)
+        ;
     if (fd >= 0)
         close(fd);
     if (n <= 0)
-        return -ENOENT;
+        return false;
     line[n] = '\0';
-    /* the name, in parentheses, may hold anything; num_threads is the 18th field behind it */
-    char *field = strrchr(line, ')');
-    for (int i = 0; field != NULL && i < 18; i++)
-        field = strchr(field + 1, ' ');
-    if (field != NULL)
-        threads = strtol(field, NULL, 10);
-    return threads > PLAIT__SANITIZER_THREADS ? (int)threads - PLAIT__SANITIZER_THREADS : 1;
+    return true;
 }
 
-void plait__os_die_with_parent(int signal)
+/* The threads that still run, of n that the kernel counts: for a moment it counts one that was
+ * joined, too. */
+static int count_running(int n)
+{
+    char path[64], line[PLAIT__STAT_BYTES];
+    DIR *dir = opendir("/proc/self/task");
+    struct dirent *entry;
+    int running = 0;
+
+    if (dir == NULL)
+        return n;
+    while ((entry = readdir(dir)) != NULL) {
+        long id = strtol(entry->d_name, NULL, 10);
+        if (id <= 0)
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%ld/stat", id);
+        if (read_line(path, line) &&
+            !(plait__os_stat_number(line, PLAIT__STAT_FLAGS) & PLAIT__STAT_EXITING))
+            running++;
+    }
+    closedir(dir);
+    return running > 0 ? running : n; /* we do run */
+}
+
+int plait__os_thread_count(void)
+{
+    char line[PLAIT__STAT_BYTES];
+    int n;
+
+    if (__libc_single_threaded) /* true only as long as no thread was ever started */
+        return 1;
+    if (!read_line("/proc/self/stat", line))
+        return -ENOENT;
+    n = (int)plait__os_stat_number(line, PLAIT__STAT_THREADS);
+    if (n > 1)
+        n = count_running(n);
+    return n > PLAIT__SANITIZER_THREADS ? n - PLAIT__SANITIZER_THREADS : 1;
+}
+
+int plait__os_die_with_parent(pid_t parent, int signal)
 {
     prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0); /* fails only for an unknown signal */
+    return getppid() != parent ? -ESRCH : 0;                 /* it died before prctl */
 }
 
 void plait__os_lead_group(void)
@@ -194,11 +230,10 @@ void plait__os_set_process_name(const char *name)
 
 uint64_t plait__os_random(void)
 {
-    uint64_t bits = 0;
+    uint64_t bits = 0, pid = (uint64_t)getpid();
 
-    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) !=
-        (ssize_t)sizeof bits) /* early at boot, or refused */
-        bits = (uint64_t)plait__os_real_ns() * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)getpid()
-                                                                                  << 40;
+    /* early at boot, or refused */
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
+        bits = (uint64_t)plait__os_real_ns() * UINT64_C(0x9E3779B97F4A7C15) ^ pid << 40;
     return bits;
 }

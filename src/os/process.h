@@ -17,6 +17,7 @@ struct plait__death {
     int signal;      /* the signal that ended it; 0: it exited */
     bool core;       /* it dumped core */
     bool known;      /* false: somebody else reaped it, and the kernel does not tell any more */
+    bool is_untold;  /* not known, because the kernel does not tell yet: ask again in a moment */
     bool has_usage;  /* the figures below are there */
     int64_t user_ns; /* CPU time */
     int64_t system_ns;
@@ -31,7 +32,7 @@ pid_t plait__os_fork(void);
 pid_t plait__os_fork_hidden(int *ret_pidfd);
 
 /* Reaps the process behind a pidfd; *ret gets its end. -EAGAIN: it lives. When the host reaped it,
- * ret->known says whether the kernel still told. */
+ * ret->known says whether the kernel still told. Never waits. */
 int plait__os_pidfd_wait(int pidfd, struct plait__death *ret);
 /* Reaps any one child: its pid; 0: none has ended; -ECHILD: there is none. Only the keeper may wait
  * for all. */
@@ -40,7 +41,7 @@ pid_t plait__os_wait_any(struct plait__death *ret);
 /* Waits for a child that ends by itself, whoever it is; for what was started only to be given up
  * again. */
 void plait__os_reap(pid_t pid);
-/* How many threads this process has; a sanitizer's own are not counted. */
+/* How many threads of this process run; a sanitizer's own are not counted, nor one that was joined. */
 int plait__os_thread_count(void);
 
 /* What a program is started with. The strings are used until the call returns. */
@@ -69,13 +70,13 @@ void plait__os_spawn_stack_free(void *stack);
 /* Which processes are meant. The selections add up; then everything below the selected ones by
  * parent is meant too. */
 struct plait__tree {
-    pid_t root;      /* this process; 0: none */
-    pid_t group;     /* this process group; 0: none */
-    pid_t adopter;   /* children of this process … */
-    const char *env; /* … whose initial environment has this string (ends it with a dot: one that
-                        begins so); NULL: all
-                        children */
-    bool anywhere;   /* with env: of any process, not only of `adopter` */
+    pid_t root;    /* this process; 0: none */
+    pid_t group;   /* this process group; 0: none */
+    pid_t adopter; /* children of this process … */
+    /* … whose initial environment has this string; if it ends with a dot: one that begins so. NULL:
+     * all children. */
+    const char *env;
+    bool anywhere; /* with env: of any process, not only of `adopter` */
 };
 
 /* Sends the signal to all processes meant, never to the caller: how many live ones it met. -errno
@@ -86,8 +87,9 @@ int plait__os_tree_signal(const struct plait__tree *tree, int signal);
  * nobody is met. */
 int plait__os_tree_kill(const struct plait__tree *tree);
 
-/* End this process with its parent: the kernel sends `signal` when the parent thread is gone. */
-void plait__os_die_with_parent(int signal);
+/* End this process with its parent: the kernel sends `signal` when the thread that forked it is gone.
+ * -ESRCH: `parent` is gone already, and nobody will send it. */
+int plait__os_die_with_parent(pid_t parent, int signal);
 /* Leave the process group, for one of our own. */
 void plait__os_lead_group(void);
 /* Adopt orphaned descendants. */

@@ -114,24 +114,36 @@ TEST(a_name_full_of_parentheses_does_not_confuse_the_count)
 TEST(a_process_that_dies_with_its_parent_does)
 {
     char byte;
-    int fds[2], go[2];
+    int fds[2], go[2], status;
 
     CHECK_INT(plait__os_pipe(fds), 0);
     CHECK_INT(plait__os_pipe(go), 0);
     pid_t pid = plait__os_fork();
     if (pid == 0) {
+        pid_t parent = getpid();
         if (plait__os_fork() == 0) {
-            plait__os_die_with_parent(SIGKILL);
-            (void)!write(go[1], "r", 1);
+            (void)!write(go[1], plait__os_die_with_parent(parent, SIGKILL) == 0 ? "r" : "x", 1);
             for (;;)
                 pause();
         }
         (void)!read(go[0], &byte, 1);
-        _exit(0);
+        _exit(byte == 'r' ? 0 : 1);
     }
     close(fds[1]);
     CHECK_INT(read(fds[0], &byte, 1), 0); /* both ends of the pipe are gone */
-    plait__os_reap(pid);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+}
+
+TEST(a_parent_that_is_gone_already_is_told)
+{
+    int status;
+    pid_t pid = plait__os_fork();
+
+    if (pid == 0) /* getpid() is not the pid of its parent */
+        _exit(plait__os_die_with_parent(getpid(), SIGKILL) == -ESRCH ? 0 : 1);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
 }
 
 TEST(orphans_come_to_their_adopter)

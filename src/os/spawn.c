@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -86,7 +85,7 @@ static void exec_file(const struct child *child)
         end += n;
         if (n > 0)
             *end++ = '/';
-        strcpy(end, child->spawn->file);
+        memcpy(end, child->spawn->file, strlen(child->spawn->file) + 1);
         exec_path(child, child->candidate);
         is_denied = is_denied || errno == EACCES;
         if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
@@ -107,10 +106,9 @@ static int run_child(void *arg)
     sigemptyset(&none);
     if (spawn->new_group && setpgid(0, 0) < 0)
         return fail_at(child, "setpgid");
-    if (spawn->dies_with_parent) {
-        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0, 0, 0);
-        if (getppid() != child->parent) /* it died before prctl: nobody would tell us */
-            return fail_at(child, "parent");
+    if (spawn->dies_with_parent && plait__os_die_with_parent(child->parent, SIGKILL) < 0) {
+        errno = ESRCH;
+        return fail_at(child, "parent");
     }
     for (int fd = 0; fd < 3; fd++)
         if (dup2(spawn->fds[fd], fd) < 0)
@@ -161,7 +159,7 @@ static int prepare_exec(const struct plait__spawn *spawn, struct child *child)
     child->script = calloc(n + 2, sizeof *child->script);
     if (child->candidate == NULL || child->script == NULL)
         return -ENOMEM;
-    strcpy(child->candidate, spawn->file);
+    memcpy(child->candidate, spawn->file, strlen(spawn->file) + 1);
     for (size_t i = 1; i < n; i++) /* "/bin/sh", the file, then the words behind the first */
         child->script[i + 1] = spawn->argv[i];
     return 0;

@@ -7,9 +7,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static void *enter(void *arg)
@@ -59,7 +61,11 @@ int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *ent
 
 void plait__os_thread_join(uintptr_t thread)
 {
+    int old;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
     pthread_join((pthread_t)thread, NULL);
+    pthread_setcancelstate(old, NULL);
 }
 
 void plait__os_thread_detach(uintptr_t thread)
@@ -85,9 +91,24 @@ pid_t plait__os_thread_id(void)
     return (pid_t)syscall(SYS_gettid);
 }
 
+pid_t plait__os_thread_id_of(uintptr_t thread)
+{
+    /* the kernel's number for a thread's CPU clock: the id, inverted, above these three bits */
+    enum {
+        THREAD_CLOCK = 6
+    };
+
+    clockid_t clock;
+
+    if (pthread_getcpuclockid((pthread_t)thread, &clock) != 0 || (clock & 7) != THREAD_CLOCK)
+        return 0;
+    return (pid_t) ~(clock >> 3);
+}
+
 static void flush_if_free(FILE *stream)
 {
-    if (ftrylockfile(stream) != 0)
+    /* nothing to flush: not even its lock is touched, which in a fork costs the copy of a page */
+    if (__fpending(stream) == 0 || ftrylockfile(stream) != 0)
         return;
     fflush(stream); /* an error stays in the stream's error flag, for whoever asks it */
     funlockfile(stream);

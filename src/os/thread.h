@@ -21,7 +21,7 @@ struct plait__thread_entry {
  * -ENOMEM, -EINVAL (stack size). */
 int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *entry,
                            size_t stack_bytes);
-/* Waits until the kernel has ended a thread whose fn has returned. */
+/* Waits until the kernel has ended the thread; no cancellation point of pthread's. */
 void plait__os_thread_join(uintptr_t thread);
 void plait__os_thread_detach(uintptr_t thread);
 /* Has `fn` called in each forked child, also in those that the host forks. */
@@ -29,6 +29,9 @@ int plait__os_at_fork_child(void (*fn)(void));
 void plait__os_thread_set_name(const char *name);
 /* The kernel's id of the calling thread. */
 pid_t plait__os_thread_id(void);
+/* That of another one. 0: the C library does not say, or the thread has ended.
+ * pre: it was not joined or detached, and nobody does that meanwhile. */
+pid_t plait__os_thread_id_of(uintptr_t thread);
 
 /* Flushes stdout and stderr, as far as no other thread holds them; never touches stdin, on which a
  * reader may sleep with its lock held. */

@@ -63,6 +63,28 @@ TEST(a_thread_runs_with_all_signals_blocked_and_its_own_name)
     CHECK_INT(sigismember(&ours, SIGTERM), 0);
 }
 
+static void tell_id_and_wait(void *arg)
+{
+    (void)arg;
+    wait_for(1);
+    thread_id = plait__os_thread_id();
+}
+
+TEST(another_threads_id_is_known_before_it_says_it)
+{
+    struct plait__thread_entry entry = { .fn = tell_id_and_wait, .on_exit = no_exit };
+    uintptr_t thread;
+
+    for (int i = 0; i < 100; i++) {
+        stage = 0;
+        CHECK_INT(plait__os_thread_start(&thread, &entry, 0), 0);
+        pid_t id = plait__os_thread_id_of(thread);
+        reach(1);
+        plait__os_thread_join(thread);
+        CHECK_INT(id, thread_id);
+    }
+}
+
 TEST(a_stack_that_is_too_small_is_refused)
 {
     CHECK_INT(start_detached(look_around, thread_name, 1), -EINVAL);

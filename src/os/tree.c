@@ -13,6 +13,7 @@
 #include "os/fd.h"
 #include "os/pidfd.h"
 #include "os/process.h"
+#include "os/stat_line.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,10 +27,12 @@
 /* A fork bomb may win some rounds; then we give up and say how many we killed. */
 enum {
     KILL_ROUNDS = 1000,
-    KILL_PATIENCE =
-        100, /* rounds in which we only wait; a process that sleeps for good in the kernel
-                            never stands still, but does not fork either */
+    /* Rounds in which we only wait: a process that sleeps for good in the kernel never stands still,
+     * but does not fork either. */
+    KILL_PATIENCE = 100,
     LOOK_AGAIN_NS = 100 * 1000,
+    /* An exec of the kernel's is a matter of microseconds, if it is not kept from running. */
+    EXEC_PATIENCE = 2000,
 };
 
 struct process {
@@ -140,23 +143,58 @@ static int read_table(struct table *table)
 }
 
 /* Does the environment that the process was started with have this string? One that ends with a dot
- * need only be the beginning of it. */
-static bool has_env(pid_t pid, const char *want)
+ * need only be the beginning of it. *ret_is_empty: it has none at all. */
+static bool find_env(pid_t pid, const char *want, bool *ret_is_empty)
 {
     char path[64], *line = NULL;
     size_t cap = 0, len = strlen(want);
     bool found = false, is_prefix = len > 0 && want[len - 1] == '.';
     FILE *file;
 
+    *ret_is_empty = false;
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
     file = fopen(path, "re");
     if (file == NULL) /* gone, or not ours to look at */
         return false;
-    while (!found && getdelim(&line, &cap, '\0', file) > 0)
+    *ret_is_empty = true;
+    while (!found && getdelim(&line, &cap, '\0', file) > 0) {
+        *ret_is_empty = false;
         found = strncmp(line, want, len) == 0 && (is_prefix || line[len] == '\0');
+    }
     free(line);
     fclose(file);
     return found;
+}
+
+/* An environment that is empty: is it so because the process is in the middle of an exec? Then the
+ * kernel has no address for its end yet. True as well when it has come meanwhile. */
+static bool is_in_exec(pid_t pid)
+{
+    char line[PLAIT__STAT_BYTES];
+    ssize_t n = read_proc(pid, "stat", line, sizeof line - 1);
+
+    if (n <= 0)
+        return false;
+    line[n] = '\0';
+    if (plait__os_stat_number(line, PLAIT__STAT_FLAGS) &
+        (PLAIT__STAT_EXITING | PLAIT__STAT_OF_THE_KERNEL)) /* these have no memory at all */
+        return false;
+    unsigned long long end = plait__os_stat_number(line, PLAIT__STAT_ENV_END);
+    return end == 0 || end != plait__os_stat_number(line, PLAIT__STAT_ENV_START);
+}
+
+/* Also when it comes to have it just now, by an exec. */
+static bool has_env(pid_t pid, const char *want)
+{
+    bool found, is_empty;
+
+    for (int i = 0; i < EXEC_PATIENCE; i++) {
+        found = find_env(pid, want, &is_empty);
+        if (!is_empty || !is_in_exec(pid))
+            return found;
+        plait__os_poll(NULL, 0, plait__os_now_ns() + LOOK_AGAIN_NS);
+    }
+    return false;
 }
 
 static bool is_selected(const struct plait__tree *tree, const struct process *row)
@@ -190,6 +228,8 @@ static void mark(const struct plait__tree *tree, struct table *table)
     bool added = true;
     pid_t self = getpid();
 
+    if (table->n == 0) /* there is no array to sort */
+        return;
     qsort(table->rows, table->n, sizeof *table->rows, compare_pids);
     for (size_t i = 0; i < table->n; i++) {
         struct process *row = &table->rows[i];

@@ -152,17 +152,48 @@ TEST(a_daemon_is_found_at_its_adopter_by_its_environment)
     check_all_gone();
 }
 
+static char mark[64]; /* a variable that nobody else has */
+
+static void make_mark(void)
+{
+    snprintf(mark, sizeof mark, "PLAIT_TEST=%llx", (unsigned long long)plait__os_random());
+}
+
 TEST(by_its_environment_a_process_is_found_anywhere)
 {
-    char env[64];
-    struct plait__tree tree = { .env = env, .anywhere = true };
+    struct plait__tree tree = { .env = mark, .anywhere = true };
 
-    snprintf(env, sizeof env, "PLAIT_TEST=%llx", (unsigned long long)plait__os_random());
+    make_mark();
     prepare();
-    start_daemon(env); /* adopted by whoever adopts here: not by us */
+    start_daemon(mark); /* adopted by whoever adopts here: not by us */
     wait_ready(1);
     CHECK_INT(plait__os_tree_kill(&tree), 1);
     check_all_gone();
+}
+
+/* A program that is replaced by itself for ever. */
+static void exec_for_ever(void)
+{
+    static char shell[] = "/bin/sh", flag[] = "-c", again[] = "exec /bin/sh -c \"$AGAIN\"",
+                variable[] = "AGAIN=exec /bin/sh -c \"$AGAIN\"";
+    char *const argv[] = { shell, flag, again, NULL }, *const envp[] = { variable, mark, NULL };
+
+    execve(shell, argv, envp);
+}
+
+/* Between the old program and the new one it has no environment to be found by. */
+TEST_LIMIT(a_process_is_found_by_its_environment_also_in_the_middle_of_an_exec, 30)
+{
+    struct plait__tree tree = { .env = mark, .anywhere = true };
+
+    make_mark();
+    pid_t pid = child(exec_for_ever);
+    while (plait__os_tree_signal(&tree, SIGCONT) == 0) /* until its first exec */
+        usleep(1000);
+    for (int i = 0; i < 150; i++)
+        CHECK_INT(plait__os_tree_signal(&tree, SIGCONT), 1);
+    CHECK_INT(plait__os_tree_kill(&tree), 1);
+    plait__os_reap(pid);
 }
 
 TEST(all_children_of_an_adopter_are_meant_without_an_environment)

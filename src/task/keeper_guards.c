@@ -9,12 +9,16 @@
 #include "os/fd.h"
 #include "os/pidfd.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-void plait__keeper_guards_forget_ended(struct keeper_guards *guards)
+enum {
+    FDS_OF_THE_KEEPER = 16 /* its own, and those of a message */
+};
+
+/* Closes the pidfds of those that have ended. */
+static void forget_ended(struct keeper_guards *guards)
 {
     size_t kept = 0;
 
@@ -27,10 +31,16 @@ void plait__keeper_guards_forget_ended(struct keeper_guards *guards)
     guards->n = kept;
 }
 
-int plait__keeper_guards_add(struct keeper_guards *guards, int pidfd)
+void plait__keeper_guards_keep_room(struct keeper_guards *guards)
+{
+    if ((int64_t)guards->n + FDS_OF_THE_KEEPER > plait__os_fd_limit())
+        forget_ended(guards);
+}
+
+void plait__keeper_guards_add(struct keeper_guards *guards, int pidfd)
 {
     if (guards->n * 2 >= guards->cap)
-        plait__keeper_guards_forget_ended(guards);
+        forget_ended(guards);
     if (guards->n * 2 >= guards->cap) {
         size_t cap = guards->cap * 2 + 16;
         int *pidfds = reallocarray(guards->pidfds, cap, sizeof *pidfds);
@@ -39,12 +49,12 @@ int plait__keeper_guards_add(struct keeper_guards *guards, int pidfd)
             guards->cap = cap;
         }
     }
-    if (guards->n == guards->cap) {
-        close(pidfd);
-        return -ENOMEM;
+    if (guards->n < guards->cap) {
+        guards->pidfds[guards->n++] = pidfd;
+        return;
     }
-    guards->pidfds[guards->n++] = pidfd;
-    return 0;
+    plait__os_pidfd_signal(pidfd, SIGKILL); /* better than one that nobody would end */
+    close(pidfd);
 }
 
 void plait__keeper_guards_kill(const struct keeper_guards *guards)

@@ -11,10 +11,10 @@ struct keeper_guards {
     size_t n, cap;
 };
 
-/* Takes the pidfd over. -ENOMEM: it could not, and has closed it. */
-int plait__keeper_guards_add(struct keeper_guards *guards, int pidfd);
-/* Closes the pidfds of those that have ended. */
-void plait__keeper_guards_forget_ended(struct keeper_guards *guards);
+/* Takes the pidfd over. Without memory to remember it, the process is killed. */
+void plait__keeper_guards_add(struct keeper_guards *guards, int pidfd);
+/* Before a message is received: sees to it that a descriptor in it is not lost for want of room. */
+void plait__keeper_guards_keep_room(struct keeper_guards *guards);
 void plait__keeper_guards_kill(const struct keeper_guards *guards);
 
 #endif

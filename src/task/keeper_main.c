@@ -33,18 +33,6 @@ static struct {
     char message[KEEPER_MESSAGE_BYTES];
 } keeper;
 
-/* A process that cannot be guarded is killed at once: better than one that nobody would end. */
-static void guard(const struct keeper_request *request, const int *fds, size_t n_fds)
-{
-    if (n_fds != 1) { /* no descriptor is left: the ended ones may give some back to the next */
-        plait__keeper_guards_forget_ended(&keeper.guards);
-        kill((pid_t)request->id,
-             SIGKILL); /* it waits before its function: it cannot be another yet */
-    } else if (plait__keeper_guards_add(&keeper.guards, fds[0]) < 0) {
-        kill((pid_t)request->id, SIGKILL);
-    }
-}
-
 /* Each case takes over the descriptors that belong to it. */
 static void obey(const struct keeper_request *request, const int *fds, size_t n_fds)
 {
@@ -69,7 +57,10 @@ static void obey(const struct keeper_request *request, const int *fds, size_t n_
         plait__commands_set_paused(false);
         break;
     case KEEPER_GUARD:
-        guard(request, fds, n_fds);
+        /* none came: this process has no descriptor left, though its owner, which has more of them
+         * open, had one. It lives unguarded; by its pid alone nobody may be killed. */
+        if (n_fds == 1)
+            plait__keeper_guards_add(&keeper.guards, fds[0]);
         break;
     case KEEPER_BYE:
         _exit(0);
@@ -100,6 +91,7 @@ static bool read_requests(void)
     size_t n_fds = 0;
 
     for (;;) {
+        plait__keeper_guards_keep_room(&keeper.guards);
         ssize_t n = plait__os_channel_recv(keeper.channel, keeper.message, sizeof keeper.message,
                                            fds, &n_fds);
         if (n == -EAGAIN)

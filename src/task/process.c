@@ -7,29 +7,37 @@
  * requests before it acts on its owner's death, kills it. There is no moment at which the function
  * runs unguarded.
  *
- * The child leaves what its function returned in a page shared with the parent: an exit status has
- * room for 8 bits only.
+ * The child leaves what its function returned in memory shared with the parent (verdict.h): an exit
+ * status has room for 8 bits only.
+ *
+ * After a fork each page that one of the two writes is copied, and each that the child reads is
+ * mapped anew: twenty such faults cost half as much as the fork. Therefore the way from here to the
+ * function and back touches no memory that it need not, nor calls what would.
  */
-#include "os/process.h"
+#include "task/process.h"
 #include "base/time.h"
+#include "os/clock.h"
 #include "os/fd.h"
 #include "os/pidfd.h"
+#include "os/process.h"
 #include "os/thread.h"
 #include "task/keeper.h"
 #include "task/task.h"
+#include "task/verdict.h"
+#include "wait/wait.h"
 
 #include <plait/error.h>
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-/* In a page of its own, shared between parent and child. */
-struct plait__verdict {
-    uint32_t
-        has_returned; /* atomic: the child releases `code` by it; read after the child has ended */
-    int code;
+enum {
+    /* Between the end of a process that the host does not wait for and its release the kernel does
+     * not say yet how it ended: so long we ask again, then take it for unknown. */
+    TELL_NS = 100 * 1000 * 1000,
+    PAUSE_NS = 200 * 1000, /* between two looks at what cannot be polled, at first … */
+    PAUSE_MAX_NS = 10 * 1000 * 1000,
 };
 
 /* A return value as an exit status: what does not fit is 255. */
@@ -38,10 +46,13 @@ static int to_status(int code)
     return code >= 0 && code <= 255 ? code : 255;
 }
 
+/* ---- start ---- */
+
 static void live(plait_task *task, const int gate[2])
 {
     char go;
     ssize_t n;
+    pid_t self = getpid();
 
     close(gate[1]);
     plait__task_enter_process(task);
@@ -52,8 +63,10 @@ static void live(plait_task *task, const int gate[2])
         _exit(1); /* the parent died before it could register us */
     close(gate[0]);
     int code = task->fn(task->arg);
-    task->verdict->code = code;
-    __atomic_store_n(&task->verdict->has_returned, 1, __ATOMIC_RELEASE);
+    if (getpid() == self) { /* a fork of the function's that returns does not speak for the task */
+        task->verdict->code = code;
+        __atomic_store_n(&task->verdict->has_returned, 1, __ATOMIC_RELEASE);
+    }
     plait__tasks_end();
     plait__os_flush_streams();
     _exit(to_status(code));
@@ -82,10 +95,9 @@ static int let_go(plait_task *task, pid_t pid, int gate)
     task->keeper = plait__keeper_generation();
     if (task->keeper > 1)
         plait__task_each_process(guard_again);
+    /* the child reads: this can neither block nor raise SIGPIPE, unless it was killed */
     do
-        n = write(
-            gate, "g",
-            1); /* the child reads: it can neither block nor raise SIGPIPE, unless it was killed */
+        n = write(gate, "g", 1);
     while (n < 0 && errno == EINTR);
     return 0;
 }
@@ -113,28 +125,31 @@ static int fork_child(plait_task *task)
         plait__os_reap(pid); /* it has read the end of the gate */
         return rc;
     }
-    __atomic_store_n(&task->id, (uint32_t)pid,
-                     __ATOMIC_RELAXED); /* nobody else has the handle yet */
+    /* relaxed: nobody else has the handle yet */
+    __atomic_store_n(&task->id, (uint32_t)pid, __ATOMIC_RELAXED);
     return 0;
 }
 
-int plait__process_start(plait_task *task)
+static int start(plait_task *task, const plait_task_opts *opts)
 {
     int rc = plait__os_thread_count() > 1 ? PLAIT_ETHREADS : plait__keeper_start();
 
+    (void)opts;
+    if (rc == 0)
+        rc = plait__verdict_take(&task->verdict);
     if (rc < 0)
         return rc;
-    task->verdict = mmap(NULL, sizeof *task->verdict, PROT_READ | PROT_WRITE,
-                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (task->verdict == MAP_FAILED) {
-        task->verdict = NULL;
-        return -ENOMEM;
-    }
     rc = fork_child(task);
-    if (rc == 0)
-        plait__task_enlist(task);
-    return rc;
+    if (rc < 0) {
+        plait__verdict_give(task->verdict);
+        task->verdict = NULL;
+        return rc;
+    }
+    plait__task_enlist(task);
+    return 0;
 }
+
+/* ---- the end ---- */
 
 static plait_outcome to_outcome(const plait_task *task, const struct plait__death *death)
 {
@@ -151,8 +166,7 @@ static plait_outcome to_outcome(const plait_task *task, const struct plait__deat
         outcome.kind = PLAIT_SIGNALLED;
         outcome.code = 0;
     } else if (__atomic_load_n(&task->verdict->has_returned, __ATOMIC_ACQUIRE) != 0) {
-        outcome.kind =
-            PLAIT_RETURNED; /* the host may have reaped it: the page says so all the same */
+        outcome.kind = PLAIT_RETURNED; /* also when the host has reaped it */
         outcome.code = task->verdict->code;
     } else if (!death->known) {
         outcome.kind = PLAIT_UNKNOWN;
@@ -160,15 +174,26 @@ static plait_outcome to_outcome(const plait_task *task, const struct plait__deat
     return outcome;
 }
 
-int plait__process_try_reap(plait_task *task)
+/* The kernel will say in a moment how it ended: is that still worth waiting for? */
+static bool may_be_told(plait_task *task)
+{
+    int64_t now = plait__os_now_ns();
+
+    if (task->told_until_ns == 0)
+        task->told_until_ns = now + TELL_NS;
+    return now < task->told_until_ns;
+}
+
+static int look(plait_task *task)
 {
     struct plait__death death;
     int rc = 0;
 
     plait__mutex_lock(&task->reaping);
     if (!plait__task_has_ended(task)) {
-        rc = plait__os_fd_is_readable(task->pidfd) == 0 ? -EAGAIN
-                                                        : plait__os_pidfd_wait(task->pidfd, &death);
+        rc = plait__os_pidfd_wait(task->pidfd, &death);
+        if (rc == 0 && death.is_untold && may_be_told(task))
+            rc = -EAGAIN;
         if (rc == 0) {
             plait_outcome outcome = to_outcome(task, &death);
             plait__task_delist(task);
@@ -179,33 +204,80 @@ int plait__process_try_reap(plait_task *task)
     return rc;
 }
 
-int plait__process_join(plait_task *task, plait_deadline until)
+/* It has ended, but is not to be had yet: a debugger holds it back, or the kernel is not done. */
+static int look_until(plait_task *task, plait_deadline until)
 {
-    for (;;) {
-        struct plait__fd end = { .fd = task->pidfd, .wanted = PLAIT__FD_READ };
-        int rc = plait__process_try_reap(task);
-        if (rc != -EAGAIN)
+    int64_t pause_ns = PAUSE_NS;
+    int rc;
+
+    while ((rc = look(task)) == -EAGAIN) {
+        if (plait_left_ns(until) == 0)
+            return -ETIMEDOUT;
+        plait_deadline again = plait__deadline_after(plait__os_now_ns(), pause_ns);
+        rc = plait_sleep(plait__deadline_earlier(until, again));
+        if (rc < 0)
             return rc;
-        rc = plait__wait_fds(&end, 1, until);
-        if (rc < 0 && rc != -EINTR)
-            return rc;
-        if (rc > 0 &&
-            plait__process_try_reap(task) == -EAGAIN) /* ended, but a debugger holds it back */
-            plait_sleep(plait__deadline_earlier(until, plait_after_ms(10)));
+        pause_ns = pause_ns * 2 < PAUSE_MAX_NS ? pause_ns * 2 : PAUSE_MAX_NS;
     }
+    return rc;
 }
 
-int plait__process_signal(plait_task *task, int number)
+static int join(plait_task *task, plait_deadline until)
+{
+    struct plait__fd end = { .fd = task->pidfd, .wanted = PLAIT__FD_READ };
+    int rc = -EINTR;
+
+    if (plait__task_has_ended(task))
+        return 0;
+    while (rc == -EINTR)
+        rc = plait__wait_fds(&end, 1, until);
+    return rc < 0 ? rc : look_until(task, until);
+}
+
+static int send(plait_task *task, int number)
 {
     int rc = plait__os_pidfd_signal(task->pidfd, number);
 
     return rc == -ESRCH ? 0 : rc;
 }
 
-void plait__process_fini(plait_task *task)
+static int terminate(plait_task *task)
 {
-    if (task->verdict != NULL)
-        munmap(task->verdict, sizeof *task->verdict);
+    return send(task, SIGTERM);
+}
+
+static int kill_process(plait_task *task)
+{
+    return send(task, SIGKILL);
+}
+
+static void give_up(plait_task *task)
+{
+    struct plait__sleeper *self = plait__sleeper_current();
+
+    if (look(task) == 0)
+        return;
+    kill_process(task);
+    plait__sleeper_set_current(NULL); /* also a cancelled task waits for the kernel here */
+    join(task, PLAIT_FOREVER);
+    plait__sleeper_set_current(self);
+}
+
+static void fini(plait_task *task)
+{
+    /* in a forked child the verdict is the parent's business */
+    if (task->verdict != NULL && plait__task_has_ended(task) && task->owner == getpid())
+        plait__verdict_give(task->verdict);
     if (task->pidfd >= 0)
         close(task->pidfd);
 }
+
+const struct plait__task_ops plait__process_ops = {
+    .start = start,
+    .join = join,
+    .look = look,
+    .terminate = terminate,
+    .kill = kill_process,
+    .give_up = give_up,
+    .fini = fini,
+};

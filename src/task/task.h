@@ -3,47 +3,77 @@
  *
  * A task object is held by its handle, by the thread that runs it, and by each of its children
  * (which may ask for their parent): it is freed by the last of them.
+ *
+ * Each kind is a file with a table of what differs. This file and those know nothing of the public
+ * calls (task_calls.c), which stand above them all.
  */
 #ifndef PLAIT__TASK_TASK_H
 #define PLAIT__TASK_TASK_H
 
 #include "base/list.h"
 #include "wait/mutex.h"
-#include "wait/wait.h"
+#include "wait/sleeper.h"
 #include <plait/task.h>
 
 struct plait__verdict;
 
+/* What differs between the kinds. The task is one that this process started. */
+struct plait__task_ops {
+    int (*start)(plait_task *task, const plait_task_opts *opts);
+    int (*join)(plait_task *task, plait_deadline until);
+    /* Takes the end over if there is one: 0, or -EAGAIN while it runs. Never waits. */
+    int (*look)(plait_task *task);
+    int (*terminate)(plait_task *task);
+    int (*kill)(plait_task *task);
+    /* The handle is given up: nobody will join. */
+    void (*give_up)(plait_task *task);
+    /* Frees what only this kind has; NULL: nothing. */
+    void (*fini)(plait_task *task);
+};
+
+enum {
+    PLAIT__TASK_NAME_BYTES = 24 /* of a name that plait makes */
+};
+
 struct plait_task {
-    struct plait__list node;       /* in the live tasks of this process; tasks lock */
-    struct plait__sleeper sleeper; /* says itself who touches what */
-    plait_kind kind;               /* const after start */
-    bool daemon;                   /* const after start */
-    bool is_main;                  /* const: the task that nobody started */
-    char *name;                    /* const after start */
-    plait_task_fn *fn;             /* const after start */
-    void *arg;                     /* const after start */
-    struct plait_task *parent;     /* const after start; holds a reference */
-    pid_t owner;                   /* const after start: the process that started it */
-    uint32_t refs;                 /* atomic */
-    uint32_t id; /* atomic: pid or thread id; a futex word while a thread starts */
-    uint32_t
-        ended; /* atomic, a futex word: 1 once `outcome` is there (release; acquire by readers) */
-    plait_outcome outcome; /* whoever sets `ended`, before it */
+    struct plait__list node;           /* in the live tasks of this process; tasks lock */
+    struct plait__sleeper sleeper;     /* says itself who touches what */
+    const struct plait__task_ops *ops; /* const */
+    plait_kind kind;                   /* const after start */
+    bool daemon;                       /* const after start */
+    bool is_main;                      /* const: the task that nobody started */
+    char *name;                        /* const after start; own_name, or allocated */
+    char own_name[PLAIT__TASK_NAME_BYTES];
+    plait_task_fn *fn;         /* const after start */
+    void *arg;                 /* const after start */
+    struct plait_task *parent; /* const after start; holds a reference */
+    pid_t owner;               /* const after start: the process that started it */
+    uint32_t refs;             /* atomic */
+    uint32_t id;               /* atomic: pid or thread id; 0: not known yet */
+    /* atomic, a futex word: enum plait__task_state. Who stores ENDED releases `outcome` by it. */
+    uint32_t state;
+    plait_outcome outcome; /* whoever ends it, before that */
 
     /* a thread only */
-    uintptr_t thread;   /* const after start */
-    uint32_t is_reaped; /* atomic: `thread` was joined or detached */
+    uintptr_t thread;     /* const after start */
+    uint32_t is_joinable; /* atomic: `thread` is there, and was neither joined nor detached */
 
     /* a process only */
     struct plait__mutex reaping;    /* held by who reaps */
+    int64_t told_until_ns;          /* reaping lock: wait for word of its end until then */
     uint64_t keeper;                /* tasks lock: the keeper that guards it, by its generation */
     int pidfd;                      /* const after start */
     struct plait__verdict *verdict; /* shared with the child: what its function returned */
 };
 
-/* A new task object with one reference, in no list. -ENOMEM. `kind_name` and a number make the
- * default name. */
+enum plait__task_state {
+    PLAIT__TASK_RUNS,
+    PLAIT__TASK_AWAITED, /* it runs, and somebody sleeps until it has ended */
+    PLAIT__TASK_ENDED,
+};
+
+/* A new task object with one reference, in no list; its ops are still to be set. -ENOMEM. The kind
+ * and a number make the default name. */
 int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
                        const plait_task_opts *opts);
 void plait__task_ref(plait_task *task);
@@ -55,29 +85,20 @@ void plait__task_delist(plait_task *task);
 /* The outcome is there: say so to who waits. */
 void plait__task_set_ended(plait_task *task, const plait_outcome *outcome);
 bool plait__task_has_ended(const plait_task *task);
+/* Waits for plait__task_set_ended. 0, -ETIMEDOUT, -ECANCELED. */
+int plait__task_wait_ended(plait_task *task, plait_deadline until);
 
 /* This thread runs that task now. In a forked child: the process does. */
 void plait__task_enter(plait_task *task);
 void plait__task_enter_process(plait_task *task);
+
+/* The live tasks of this process, in the order of their start, for who looks through them. */
+struct plait__list *plait__tasks_lock(void);
+void plait__tasks_unlock(void);
 /* Calls fn on each live process task of this process. */
 void plait__task_each_process(void (*fn)(plait_task *task));
 
 /* At the end of a process: daemons are killed, the others waited for; then the keeper may go. */
 void plait__tasks_end(void);
-
-/* process.c */
-int plait__process_start(plait_task *task);
-int plait__process_join(plait_task *task, plait_deadline until);
-/* Takes the end over if there is one: 0, or -EAGAIN while it runs. */
-int plait__process_try_reap(plait_task *task);
-int plait__process_signal(plait_task *task, int signal);
-void plait__process_fini(plait_task *task);
-
-/* thread.c */
-int plait__thread_start(plait_task *task, size_t stack_bytes);
-/* pre: the task has ended. Waits for the rest of its thread. */
-void plait__thread_reap(plait_task *task);
-/* Nobody will wait for the thread. */
-void plait__thread_let_go(plait_task *task);
 
 #endif

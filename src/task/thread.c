@@ -3,13 +3,15 @@
  *
  * The thread says that its task has ended when its function has; the kernel thread is gone a moment
  * later. Whoever sees the end first joins that, so that a program which has joined all its tasks
- * has no thread left, and may fork.
+ * has no thread left, and may fork. Who joins for ever and cannot be cancelled has nothing to see
+ * before the thread is gone: it joins that at once, and is woken once instead of twice.
  */
+#include "task/thread.h"
 #include "os/thread.h"
 #include "task/task.h"
+#include "wait/wait.h"
 
 #include <errno.h>
-#include <limits.h>
 
 /* The last act of the thread: it holds a reference until here. */
 static void end(plait_task *task, const plait_outcome *outcome)
@@ -26,7 +28,6 @@ static void run(void *arg)
     plait_outcome outcome = { .kind = PLAIT_RETURNED };
 
     __atomic_store_n(&task->id, (uint32_t)plait__os_thread_id(), __ATOMIC_SEQ_CST);
-    plait__wake_word(&task->id, UINT_MAX); /* the starter waits for the id */
     plait__os_thread_set_name(task->name);
     plait__task_enter(task);
     outcome.code = task->fn(task->arg);
@@ -41,37 +42,98 @@ static void run_exited(void *arg)
     end(arg, &(plait_outcome){ .kind = PLAIT_EXITED });
 }
 
-int plait__thread_start(plait_task *task, size_t stack_bytes)
+/* The caller knows the thread's id without waiting for its first instructions, which a woken
+ * thread is often late with. */
+static void learn_id(plait_task *task)
+{
+    struct plait__sleeper *self;
+    uint32_t id = (uint32_t)plait__os_thread_id_of(task->thread);
+
+    if (id != 0) {
+        __atomic_store_n(&task->id, id, __ATOMIC_SEQ_CST);
+        return;
+    }
+    /* a C library that does not say, or a thread that has ended; no cancel may cut this short */
+    self = plait__sleeper_current();
+    plait__sleeper_set_current(NULL);
+    while (__atomic_load_n(&task->id, __ATOMIC_SEQ_CST) == 0)
+        plait__wait_word(&task->id, 0, plait_after_ms(1)); /* nobody wakes us */
+    plait__sleeper_set_current(self);
+}
+
+static int start(plait_task *task, const plait_task_opts *opts)
 {
     struct plait__thread_entry entry = { .fn = run, .on_exit = run_exited, .arg = task };
-    struct plait__sleeper *self = plait__sleeper_current();
     int rc;
 
     plait__task_ref(task); /* the thread's own */
     plait__task_enlist(task);
-    rc = plait__os_thread_start(&task->thread, &entry, stack_bytes);
+    rc = plait__os_thread_start(&task->thread, &entry, opts->stack_bytes);
     if (rc < 0) {
         plait__task_delist(task);
         plait__task_unref(task);
         return rc;
     }
-    /* the thread is there: this takes no longer than its first instructions, and no cancel may cut
-     * it short */
-    plait__sleeper_set_current(NULL);
-    while (__atomic_load_n(&task->id, __ATOMIC_SEQ_CST) == 0)
-        plait__wait_word(&task->id, 0, PLAIT_FOREVER);
-    plait__sleeper_set_current(self);
+    learn_id(task);
+    /* from now on, and not before the thread's name was used, somebody may join it */
+    __atomic_store_n(&task->is_joinable, 1, __ATOMIC_SEQ_CST);
     return 0;
 }
 
-void plait__thread_reap(plait_task *task)
+/* Is joining or detaching it the caller's part? Once. */
+static bool take_thread(plait_task *task)
 {
-    if (__atomic_exchange_n(&task->is_reaped, 1, __ATOMIC_SEQ_CST) == 0)
-        plait__os_thread_join(task->thread);
+    return __atomic_exchange_n(&task->is_joinable, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-void plait__thread_let_go(plait_task *task)
+static int join(plait_task *task, plait_deadline until)
 {
-    if (__atomic_exchange_n(&task->is_reaped, 1, __ATOMIC_SEQ_CST) == 0)
+    int rc;
+
+    if (until.ns == PLAIT_FOREVER.ns && plait__sleeper_current() == NULL && take_thread(task))
+        plait__os_thread_join(task->thread);
+    rc = plait__task_wait_ended(task, until);
+    if (rc == 0 && take_thread(task))
+        plait__os_thread_join(task->thread);
+    return rc;
+}
+
+static int look(plait_task *task)
+{
+    return plait__task_has_ended(task) ? 0 : -EAGAIN;
+}
+
+static int terminate(plait_task *task)
+{
+    plait__cancel(&task->sleeper);
+    return 0;
+}
+
+static int refuse_to_kill(plait_task *task)
+{
+    (void)task;
+    return -ENOTSUP;
+}
+
+static void give_up(plait_task *task)
+{
+    bool has_ended = plait__task_has_ended(task);
+
+    if (!has_ended)
+        plait__cancel(&task->sleeper);
+    if (!take_thread(task))
+        return;
+    if (has_ended)
+        plait__os_thread_join(task->thread);
+    else
         plait__os_thread_detach(task->thread);
 }
+
+const struct plait__task_ops plait__thread_ops = {
+    .start = start,
+    .join = join,
+    .look = look,
+    .terminate = terminate,
+    .kill = refuse_to_kill,
+    .give_up = give_up,
+};

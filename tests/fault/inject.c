@@ -19,6 +19,8 @@
  * These variables and LD_PRELOAD are taken out of the environment at once, so that the programs that
  * are executed know nothing of this; the forks keep it, with one counter.
  */
+#include "../../src/os/call_numbers.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -43,22 +45,8 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef SYS_pidfd_send_signal
-#    define SYS_pidfd_send_signal 424
-#endif
-#ifndef SYS_pidfd_open
-#    define SYS_pidfd_open 434
-#endif
-#ifndef SYS_close_range
-#    define SYS_close_range 436
-#endif
-#ifndef SYS_futex_waitv
-#    define SYS_futex_waitv 449
-#endif
 
 enum class {
     ONCE, /* no class: `from` fails it once */

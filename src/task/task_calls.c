@@ -1,0 +1,217 @@
+/* The public calls on tasks of every kind.
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/opts.h"
+#include "os/fd.h"
+#include "task/keeper.h"
+#include "task/process.h"
+#include "task/task.h"
+#include "task/thread.h"
+
+#include <plait/error.h>
+#include <plait/init.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+static bool is_inited; /* plait_init was called; by the first thread, before there are others */
+
+int plait_init(int *argc, char ***argv)
+{
+    if (argc == NULL || argv == NULL)
+        return -EINVAL;
+    is_inited = true;
+    return 0;
+}
+
+/* ---- start, join, end ---- */
+
+/* Before the first thread: after it, no keeper could be made any more. */
+static int keep_before_threads(void)
+{
+    int rc = is_inited && !plait__keeper_is_there() ? plait__keeper_start() : 0;
+
+    return rc == PLAIT_ETHREADS ? 0 : rc; /* the host has threads of its own already */
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */
+int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
+                           const plait_task_opts *opts, size_t opts_bytes)
+{
+    plait_task_opts ours;
+    plait_task *task = NULL;
+    int rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
+
+    if (rc < 0)
+        return rc;
+    if (ret == NULL || fn == NULL || (kind != PLAIT_PROCESS && kind != PLAIT_THREAD))
+        return -EINVAL;
+    rc = kind == PLAIT_THREAD ? keep_before_threads() : 0;
+    if (rc < 0)
+        return rc;
+    rc = plait__task_create(&task, kind, fn, arg, &ours);
+    if (rc < 0)
+        return rc;
+    task->ops = kind == PLAIT_PROCESS ? &plait__process_ops : &plait__thread_ops;
+    rc = task->ops->start(task, &ours);
+    if (rc < 0) {
+        plait__task_unref(task);
+        return rc;
+    }
+    *ret = task;
+    return 0;
+}
+
+/* Is this a task that this process may wait for and end? */
+static int check_ours(const plait_task *task)
+{
+    if (task == NULL)
+        return -EINVAL;
+    return task->is_main || task->owner != getpid() ? -ECHILD : 0;
+}
+
+int plait_task_join(plait_task *task, plait_deadline until)
+{
+    int rc;
+
+    if (task != NULL && task == plait_task_current())
+        return -EDEADLK;
+    rc = check_ours(task);
+    return rc < 0 ? rc : task->ops->join(task, until);
+}
+
+bool plait_task_is_alive(plait_task *task)
+{
+    if (task != NULL && task == plait_task_current())
+        return true;
+    if (check_ours(task) < 0)
+        return false;
+    task->ops->look(task);
+    return !plait__task_has_ended(task);
+}
+
+int plait_task_outcome(plait_task *task, plait_outcome *ret)
+{
+    int rc = ret == NULL ? -EINVAL : check_ours(task);
+
+    if (rc < 0)
+        return rc;
+    if (plait_task_is_alive(task))
+        return -EAGAIN;
+    *ret = task->outcome;
+    return 0;
+}
+
+int plait_task_terminate(plait_task *task)
+{
+    int rc = check_ours(task);
+
+    return rc < 0 ? rc : task->ops->terminate(task);
+}
+
+int plait_task_kill(plait_task *task)
+{
+    int rc = check_ours(task);
+
+    return rc < 0 ? rc : task->ops->kill(task);
+}
+
+void plait_task_destroy(plait_task *task)
+{
+    if (task == NULL || task->is_main)
+        return;
+    if (task->owner == getpid())
+        task->ops->give_up(task);
+    else if (task == plait_task_current())
+        return;
+    plait__task_unref(task);
+}
+
+/* ---- what a task is ---- */
+
+const char *plait_task_name(const plait_task *task)
+{
+    return task != NULL ? task->name : "";
+}
+
+plait_kind plait_task_kind(const plait_task *task)
+{
+    return task != NULL ? task->kind : (plait_kind)0;
+}
+
+pid_t plait_task_id(const plait_task *task)
+{
+    if (task == NULL)
+        return 0;
+    if (task->is_main)
+        plait_task_current(); /* sets it; in a child it stays the parent's */
+    return (pid_t)__atomic_load_n(&task->id, __ATOMIC_SEQ_CST);
+}
+
+bool plait_task_is_daemon(const plait_task *task)
+{
+    return task != NULL && task->daemon;
+}
+
+int plait_task_fd(const plait_task *task)
+{
+    int rc = check_ours(task);
+
+    if (rc < 0)
+        return rc;
+    return task->kind == PLAIT_PROCESS ? task->pidfd : -ENOTSUP;
+}
+
+plait_task *plait_task_parent(const plait_task *task)
+{
+    return task != NULL ? task->parent : NULL;
+}
+
+bool plait_task_is_cancelled(void)
+{
+    return plait__is_cancelled(&plait_task_current()->sleeper);
+}
+
+/* A process that has ended but was not joined is no child any more, as in Python. */
+static bool must_look(const plait_task *task)
+{
+    return task->kind == PLAIT_PROCESS && plait__os_fd_is_readable(task->pidfd) == 1;
+}
+
+/* How many live tasks there are; or stops at one that has to be looked at first, which gets a
+ * reference. */
+static size_t list_children(plait_task **ret, size_t max, bool may_look, plait_task **ret_look)
+{
+    size_t n = 0;
+    struct plait__list *live = plait__tasks_lock();
+
+    list_for_each (node, live) {
+        plait_task *task = plait__list_entry(node, plait_task, node);
+        if (may_look && must_look(task)) {
+            plait__task_ref(task);
+            *ret_look = task;
+            break;
+        }
+        if (n++ < max)
+            ret[n - 1] = task;
+    }
+    plait__tasks_unlock();
+    return n;
+}
+
+size_t plait_task_children(plait_task **ret, size_t max)
+{
+    bool may_look = true;
+    plait_task *ended;
+    size_t n;
+
+    do {
+        ended = NULL;
+        n = list_children(ret, max, may_look, &ended);
+        if (ended != NULL) {
+            may_look = ended->ops->look(ended) == 0; /* a debugger may hold it back */
+            plait__task_unref(ended);
+        }
+    } while (ended != NULL);
+    return n;
+}

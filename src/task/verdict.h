@@ -1,0 +1,22 @@
+/* What a process task leaves to its parent: a few bytes that both see.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PLAIT__TASK_VERDICT_H
+#define PLAIT__TASK_VERDICT_H
+
+#include <stdint.h>
+
+struct plait__verdict {
+    /* atomic: the child releases `code` by it; read after the child has ended */
+    uint32_t has_returned;
+    int code;
+};
+
+/* One that nobody else uses, shared with the children that are forked from now on. -ENOMEM. */
+int plait__verdict_take(struct plait__verdict **ret);
+/* pre: this process took it, and whoever may write to it has ended. */
+void plait__verdict_give(struct plait__verdict *verdict);
+/* In a forked child, which has one thread: none of the parent's is ours. */
+void plait__verdicts_reset(void);
+
+#endif
