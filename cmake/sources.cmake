@@ -18,6 +18,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/futex.c
     src/os/identity.c
     src/os/memory.c
+    src/os/packet.c
     src/os/pidfd.c
     src/os/probe.c
     src/os/process.c
@@ -40,6 +41,8 @@ set(PLAIT_LIBRARY_SOURCES
     # sync: locks and what is made of them
     src/sync/owned.c
     # chan: queues and pipes
+    src/chan/message.c
+    src/chan/pipe.c
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
     src/task/keeper_commands.c

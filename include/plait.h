@@ -9,6 +9,7 @@
 #include <plait/export.h>
 #include <plait/init.h>
 #include <plait/log.h>
+#include <plait/pipe.h>
 #include <plait/task.h>
 #include <plait/time.h>
 
