@@ -32,6 +32,7 @@ set(PLAIT_LIBRARY_SOURCES
     # family: who we are, who is dead; the heap
     src/family/heap.c
     src/family/member.c
+    src/family/runs.c
     # wait: the one place that knows how a task sleeps
     src/wait/mutex.c
     src/wait/sleeper.c

@@ -10,6 +10,7 @@
 #include <plait/init.h>
 #include <plait/log.h>
 #include <plait/pipe.h>
+#include <plait/shared.h>
 #include <plait/task.h>
 #include <plait/time.h>
 

@@ -35,7 +35,13 @@ enum {
 static struct plait__self nobody;
 struct plait__self *plait__self = &nobody;
 
-static struct plait__family *family; /* the same in all members; set before plait__self->member */
+static struct plait__family *region; /* atomic: the same in all members; set before our id */
+
+/* Acquires the beginning of it, which make_family released. */
+struct plait__family *plait__family(void)
+{
+    return __atomic_load_n(&region, __ATOMIC_ACQUIRE);
+}
 
 /* ---- claims ---- */
 
@@ -69,73 +75,101 @@ static uint32_t slot_of(uint32_t member)
     return member & (PLAIT__MEMBERS - 1);
 }
 
+static struct plait__member_entry *entry_of(uint32_t member)
+{
+    return &plait__family()->members[slot_of(member)];
+}
+
 static bool change(struct plait__member_entry *entry, uint64_t from, uint64_t to)
 {
     return __atomic_compare_exchange_n(&entry->claim, &from, to, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_SEQ_CST);
 }
 
+/* Who reads one of these sees, afterwards, the claim that was there before it was written: a claim
+ * that is still the same says that all of them belong to it. */
+static void write_who(struct plait__member_entry *entry, const struct plait__identity *who)
+{
+    __atomic_store_n(&entry->who.pid, who->pid, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry->who.start, who->start, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry->who.namespace, who->namespace, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry->who.clock, who->clock, __ATOMIC_RELEASE);
+}
+
+static struct plait__identity read_who(const struct plait__member_entry *entry)
+{
+    return (struct plait__identity){
+        .pid = __atomic_load_n(&entry->who.pid, __ATOMIC_ACQUIRE),
+        .start = __atomic_load_n(&entry->who.start, __ATOMIC_ACQUIRE),
+        .namespace = __atomic_load_n(&entry->who.namespace, __ATOMIC_ACQUIRE),
+        .clock = __atomic_load_n(&entry->who.clock, __ATOMIC_ACQUIRE),
+    };
+}
+
 /* ---- the dead ---- */
 
 /* Is whoever has this claim proven dead? */
-static bool is_claimant_dead(const struct plait__member_entry *entry, uint64_t claim)
+static bool is_claimant_dead(const struct plait__member_entry *entry, uint64_t claim,
+                             const struct plait__identity *self)
 {
-    struct plait__identity who = { .pid = pid_of(claim) };
+    struct plait__identity who = { .pid = pid_of(claim),
+                                   .namespace = plait__family()->pid_namespace };
 
     if (state_of(claim) == LIVE) {
-        who = entry->who;
-        __atomic_thread_fence(__ATOMIC_ACQUIRE); /* if it was freed meanwhile, `who` is another's */
+        who = read_who(entry);
         if (__atomic_load_n(&entry->claim, __ATOMIC_RELAXED) != claim)
             return false;
     }
-    return plait__os_identity_is_dead(&who);
+    return plait__os_identity_is_dead(&who, self);
 }
 
 /* Frees an entry whose member is dead. False: it is not. */
-static bool bury(uint32_t slot)
+static bool bury(struct plait__member_entry *entry, const struct plait__identity *self)
 {
-    struct plait__member_entry *entry = &family->members[slot];
     uint64_t claim = __atomic_load_n(&entry->claim, __ATOMIC_ACQUIRE);
     uint32_t next = (generation_of(claim) + 1) & ((1U << GENERATION_BITS) - 1);
 
     if (state_of(claim) == FREE)
         return true;
-    return is_claimant_dead(entry, claim) && change(entry, claim, make_claim(0, next, FREE));
+    return is_claimant_dead(entry, claim, self) && change(entry, claim, make_claim(0, next, FREE));
 }
 
 bool plait__member_is_dead(uint32_t member)
 {
+    uint32_t self = plait__member_self();
     struct plait__member_entry *entry;
+    struct plait__identity who;
     uint64_t claim;
 
-    if (member == 0 || member == plait__member_self() || family == NULL)
+    if (member == 0 || member == self || plait__family() == NULL)
         return false;
-    entry = &family->members[slot_of(member)];
+    entry = entry_of(member);
     claim = __atomic_load_n(&entry->claim, __ATOMIC_ACQUIRE);
     if (make_id(slot_of(member), generation_of(claim)) != member || state_of(claim) == FREE)
         return true;
-    return is_claimant_dead(entry, claim);
+    if (self != 0) /* as it was when we joined: since then we may have lost sight of /proc */
+        return is_claimant_dead(entry, claim, &entry_of(self)->who);
+    plait__os_identity_of_self(&who);
+    return is_claimant_dead(entry, claim, &who);
 }
 
 /* ---- joining ---- */
 
 /* Claims the entry if it is free. The id, or 0. */
-static uint32_t claim_entry(uint32_t slot)
+static uint32_t claim_entry(uint32_t slot, const struct plait__identity *self)
 {
-    struct plait__member_entry *entry = &family->members[slot];
+    struct plait__member_entry *entry = entry_of(slot);
     uint64_t claim = __atomic_load_n(&entry->claim, __ATOMIC_ACQUIRE);
     uint32_t generation = generation_of(claim);
-    struct plait__identity self;
     pid_t pid;
 
     if (state_of(claim) != FREE)
         return 0;
-    plait__os_identity_of_self(&self);
     /* in another namespace our pid would be taken for somebody else's */
-    pid = self.namespace == family->pid_namespace ? self.pid : 0;
+    pid = self->namespace == plait__family()->pid_namespace ? self->pid : 0;
     if (!change(entry, claim, make_claim(pid, generation, JOINING)))
         return 0;
-    entry->who = self;
+    write_who(entry, self);
     __atomic_store_n(&entry->claim, make_claim(pid, generation, LIVE), __ATOMIC_RELEASE);
     return make_id(slot, generation);
 }
@@ -144,18 +178,21 @@ static uint32_t claim_entry(uint32_t slot)
  * ones, the second at all. The id, or 0. */
 static uint32_t find_entry(void)
 {
-    uint32_t from = __atomic_load_n(&family->next_entry, __ATOMIC_RELAXED);
+    uint32_t *next = &plait__family()->next_entry;
+    uint32_t from = __atomic_load_n(next, __ATOMIC_RELAXED);
+    struct plait__identity self;
 
+    plait__os_identity_of_self(&self);
     for (uint32_t i = 0; i < 2 * PLAIT__MEMBERS; i++) {
         uint32_t slot = (from + i) % PLAIT__MEMBERS;
         uint32_t member;
         if (slot == 0)
             continue;
-        member = claim_entry(slot);
-        if (member == 0 && (i < LOOK_AT_ONCE || i >= PLAIT__MEMBERS) && bury(slot))
-            member = claim_entry(slot);
+        member = claim_entry(slot, &self);
+        if (member == 0 && (i < LOOK_AT_ONCE || i >= PLAIT__MEMBERS) && bury(entry_of(slot), &self))
+            member = claim_entry(slot, &self);
         if (member != 0) {
-            __atomic_store_n(&family->next_entry, slot + 1, __ATOMIC_RELAXED);
+            __atomic_store_n(next, slot + 1, __ATOMIC_RELAXED);
             return member;
         }
     }
@@ -181,7 +218,7 @@ static int make_family(void)
     made->shared = shared;
     made->pid_namespace = self.namespace;
     made->next_entry = 1;
-    family = made;
+    __atomic_store_n(&region, made, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -205,7 +242,7 @@ static struct plait__self *find_self(void)
 /* pre: no other thread of this process is in here. */
 static int join(struct plait__self *self)
 {
-    int rc = family == NULL ? make_family() : 0;
+    int rc = plait__family() == NULL ? make_family() : 0;
     uint32_t member;
 
     if (rc < 0 || self->member != 0)
@@ -237,16 +274,12 @@ int plait__member_join(void)
 
 struct plait__member_entry *plait__member_entry(void)
 {
-    return &family->members[slot_of(plait__member_self())];
-}
-
-struct plait__family *plait__family(void)
-{
-    return family;
+    return entry_of(plait__member_self());
 }
 
 bool plait__family_has(const void *address)
 {
+    const struct plait__family *family = plait__family();
     const char *at = address;
 
     return family != NULL && at >= family->shared.base &&

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  *     struct plait__family      this page and the table of members
- *     descriptors of units      of heap.c
+ *     descriptors of units      of runs.c
  *     units                     what plait_shared_alloc gives out
  */
 #ifndef PLAIT__FAMILY_REGION_H
@@ -20,17 +20,17 @@ enum {
 /* An entry of the table. */
 struct plait__member_entry {
     uint64_t claim; /* atomic: pid, generation and state in one word: who claims it is known */
-    struct plait__identity who; /* written by the member before its state is LIVE */
-    uint64_t intent; /* atomic: of heap.c: what this member, or one before it, has in hand */
-    uint64_t spare[3];
+    struct plait__identity who; /* atomic: written by the member before its state is LIVE */
+    uint64_t intent;            /* atomic: what this member, or one before it, has in hand */
+    uint64_t spare[2];
 };
 
 struct plait__family {
     struct plait__shared shared; /* the region itself; the same in all members */
     uint64_t pid_namespace;      /* of the process that made it */
     uint32_t next_entry;         /* atomic: where the last search for a free entry ended */
-    uint32_t heap_lock;          /* atomic: of heap.c: who changes the units; a member id */
-    uint64_t heap[14];           /* of heap.c */
+    uint32_t heap_lock;          /* atomic: of runs.c: who changes the units; a member id */
+    uint64_t heap[14];           /* of runs.c */
     struct plait__member_entry members[PLAIT__MEMBERS];
 };
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -18,16 +19,36 @@
 #    define MADV_POPULATE_WRITE 23
 #endif
 
-/* A write beyond the limit on file size would raise SIGXFSZ; memory is no file to the user. */
-static size_t bound_by_file_size(size_t bytes)
+enum {
+    COMMIT_AT_ONCE = 1 << 20 /* a signal makes the kernel begin again, and there may be many */
+};
+
+/* A leak checker that looks at each page takes memory for it: not too many. */
+#define MOST_WHEN_CHECKED ((uint64_t)256 << 20)
+/* How long the file is at first: what a process can use that has closed it. */
+#define FIRST_EXTENT ((size_t)128 << 20)
+/* Without a file there is no end before which mlockall(2) would stop. */
+#define MOST_WITHOUT_FILE ((uint64_t)1 << 30)
+
+static size_t bound(size_t bytes, size_t least, uint64_t most)
+{
+    while (bytes > least && bytes > most)
+        bytes /= 2;
+    return bytes;
+}
+
+static uint64_t limit_on(int resource)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-        return bytes;
-    while (bytes > limit.rlim_cur)
-        bytes /= 2;
-    return bytes;
+    return getrlimit(resource, &limit) < 0 ? RLIM_INFINITY : limit.rlim_cur;
+}
+
+static bool is_under_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+
+    return preload != NULL && strstr(preload, "vgpreload") != NULL;
 }
 
 static int open_memory(void)
@@ -41,11 +62,13 @@ static int open_memory(void)
     return lifted;
 }
 
-/* As much as the limits allow; 0: not even the least. */
+/* As much as there are addresses for; 0: not even the least. fd -1: memory without a file. */
 static size_t map_most(int fd, size_t least, size_t most, char **ret_base)
 {
-    for (size_t bytes = bound_by_file_size(most); bytes >= least; bytes /= 2) {
-        char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
+
+    for (size_t bytes = most; bytes >= least; bytes /= 2) {
+        char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
         if (base != MAP_FAILED) {
             *ret_base = base;
             return bytes;
@@ -54,33 +77,56 @@ static size_t map_most(int fd, size_t least, size_t most, char **ret_base)
     return 0;
 }
 
-int plait__os_shared_reserve(size_t least, size_t most, struct plait__shared *ret)
+/* False: no descriptor is left, or files may not be that large. */
+static bool reserve_file(size_t least, size_t most, struct plait__shared *ret)
 {
+    uint64_t limit = limit_on(RLIMIT_FSIZE); /* a larger one would raise SIGXFSZ */
     struct stat status;
     char *base = NULL;
-    int fd = open_memory();
-    size_t bytes = fd < 0 ? 0 : map_most(fd, least, most, &base);
+    size_t bytes;
+    int fd;
 
-    if (fd < 0)
-        return fd;
-    if (bytes == 0 || ftruncate(fd, (off_t)bytes) < 0 || fstat(fd, &status) < 0) {
-        int error = bytes == 0 ? ENOMEM : errno;
-        if (bytes > 0)
-            munmap(base, bytes);
-        close(fd);
-        return -error;
+    most = bound(most, least, limit);
+    if (most > limit)
+        return false;
+    fd = open_memory();
+    bytes = fd < 0 ? 0 : map_most(fd, least, most, &base);
+    if (bytes > 0 && ftruncate(fd, (off_t)(bytes < FIRST_EXTENT ? bytes : FIRST_EXTENT)) == 0 &&
+        fstat(fd, &status) == 0) {
+        *ret = (struct plait__shared){
+            .base = base, .bytes = bytes, .fd = fd, .device = status.st_dev, .inode = status.st_ino
+        };
+        return true;
     }
-    madvise(base, bytes, MADV_DONTDUMP); /* most of it was never touched */
-    *ret = (struct plait__shared){
-        .base = base, .bytes = bytes, .fd = fd, .device = status.st_dev, .inode = status.st_ino
-    };
+    if (bytes > 0)
+        munmap(base, bytes);
+    if (fd >= 0)
+        close(fd);
+    return false;
+}
+
+int plait__os_shared_reserve(size_t least, size_t most, struct plait__shared *ret)
+{
+    char *base = NULL;
+
+    most = bound(most, least, limit_on(RLIMIT_AS) / 4); /* the rest is the program's */
+    if (is_under_valgrind())
+        most = bound(most, least, MOST_WHEN_CHECKED);
+    if (!reserve_file(least, most, ret)) {
+        size_t bytes = map_most(-1, least, bound(most, least, MOST_WITHOUT_FILE), &base);
+        if (bytes == 0)
+            return -ENOMEM;
+        *ret = (struct plait__shared){ .base = base, .bytes = bytes, .fd = -1 };
+    }
+    madvise(ret->base, ret->bytes, MADV_DONTDUMP); /* most of it was never touched */
     return 0;
 }
 
 void plait__os_shared_release(const struct plait__shared *shared)
 {
     munmap(shared->base, shared->bytes);
-    close(shared->fd);
+    if (shared->fd >= 0)
+        close(shared->fd);
 }
 
 /* Is the descriptor still the file that is mapped? The program may have closed all it found. */
@@ -92,33 +138,70 @@ static bool is_ours(const struct plait__shared *shared)
            status.st_ino == shared->inode;
 }
 
+int plait__os_shared_extend(const struct plait__shared *shared, size_t bytes, size_t *ret)
+{
+    uint64_t limit = limit_on(RLIMIT_FSIZE);
+    struct stat status;
+    size_t more;
+
+    if (shared->fd < 0) {
+        *ret = shared->bytes;
+        return 0;
+    }
+    if (!is_ours(shared) || fstat(shared->fd, &status) < 0)
+        return -ENOMEM;
+    more = (size_t)status.st_size; /* somebody may have been killed before he could say so */
+    while (more < bytes)
+        more = more * 2 <= limit ? more * 2 : bytes;
+    more = more < shared->bytes ? more : shared->bytes;
+    if (more > (size_t)status.st_size) {
+        int rc;
+        if (more > limit)
+            return -ENOMEM;
+        do
+            rc = ftruncate(shared->fd, (off_t)more);
+        while (rc < 0 && errno == EINTR);
+        if (rc < 0)
+            return -ENOMEM;
+    }
+    *ret = more;
+    return 0;
+}
+
+static int allocate(int fd, size_t offset, size_t bytes)
+{
+    int rc = 0;
+
+    for (size_t done = 0, n; done < bytes && rc == 0; done += n) {
+        n = bytes - done < COMMIT_AT_ONCE ? bytes - done : COMMIT_AT_ONCE;
+        do
+            rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)(offset + done), (off_t)n);
+        while (rc < 0 && errno == EINTR);
+    }
+    return rc;
+}
+
 int plait__os_shared_commit(const struct plait__shared *shared, size_t offset, size_t bytes)
 {
     int rc;
 
-    if (is_ours(shared)) {
-        do
-            rc = fallocate(shared->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
-        while (rc < 0 && errno == EINTR);
-        if (rc == 0)
-            return 0;
-    }
+    if (is_ours(shared) && allocate(shared->fd, offset, bytes) == 0)
+        return 0;
     do
         rc = madvise(shared->base + offset, bytes, MADV_POPULATE_WRITE);
     while (rc < 0 && errno == EINTR);
     return rc == 0 ? 0 : -ENOMEM;
 }
 
-void plait__os_shared_decommit(const struct plait__shared *shared, size_t offset, size_t bytes)
+int plait__os_shared_decommit(const struct plait__shared *shared, size_t offset, size_t bytes)
 {
-    madvise(shared->base + offset, bytes, MADV_REMOVE); /* refused: the memory stays */
-}
-
-static void *page_to_wipe;
-
-static void wipe(void)
-{
-    memset(page_to_wipe, 0, plait__os_page_bytes());
+    if (madvise(shared->base + offset, bytes, MADV_REMOVE) == 0)
+        return 0;
+    /* the program has locked its memory */
+    if (is_ours(shared) && fallocate(shared->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                     (off_t)offset, (off_t)bytes) == 0)
+        return 0;
+    return -errno;
 }
 
 size_t plait__os_page_bytes(void)
@@ -130,8 +213,22 @@ size_t plait__os_page_bytes(void)
     return bytes;
 }
 
+/* Where the kernel wipes nothing: an emulator. Then only forks by the C library are seen. */
+static _Alignas(64) char page_to_wipe[4096];
+
+static void wipe(void)
+{
+    memset(page_to_wipe, 0, sizeof page_to_wipe);
+}
+
+static void wipe_at_fork(void)
+{
+    pthread_atfork(NULL, NULL, wipe);
+}
+
 void *plait__os_page_of_this_process(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     size_t bytes = plait__os_page_bytes();
     void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -139,16 +236,13 @@ void *plait__os_page_of_this_process(void)
         return NULL;
     if (madvise(page, bytes, MADV_WIPEONFORK) == 0)
         return page;
-    /* an emulator without it: then only forks by the C library are seen */
-    if (page_to_wipe == NULL && pthread_atfork(NULL, NULL, wipe) == 0) {
-        page_to_wipe = page;
-        return page;
-    }
     munmap(page, bytes);
-    return NULL;
+    pthread_once(&once, wipe_at_fork);
+    return page_to_wipe;
 }
 
 void plait__os_page_free(void *page)
 {
-    munmap(page, plait__os_page_bytes());
+    if (page != page_to_wipe)
+        munmap(page, plait__os_page_bytes());
 }
