@@ -40,7 +40,17 @@ set(PLAIT_LIBRARY_SOURCES
     src/wait/time.c
     src/wait/wait.c
     # sync: locks and what is made of them
+    src/sync/barrier.c
+    src/sync/condition.c
+    src/sync/event.c
+    src/sync/eventcount.c
+    src/sync/held_semaphore.c
+    src/sync/lock.c
+    src/sync/nap.c
+    src/sync/once.c
     src/sync/owned.c
+    src/sync/rwlock.c
+    src/sync/semaphore.c
     # chan: queues and pipes
     src/chan/message.c
     src/chan/pipe.c

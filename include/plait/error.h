@@ -22,6 +22,8 @@ enum {
     PLAIT_EKEEPER = -5000,
     /* a keeper or a forked process is needed, but the program has other threads already */
     PLAIT_ETHREADS = -5001,
+    /* a barrier was broken: not all who should have come will come */
+    PLAIT_EBROKEN = -5002,
 };
 
 /* The text of an error, such as "Connection timed out".

@@ -144,7 +144,8 @@
     X(ERFKILL, "Operation not possible due to RF-kill") \
     X(EHWPOISON, "Memory page has hardware error") \
     X(PLAIT_EKEEPER, "The keeper died") \
-    X(PLAIT_ETHREADS, "The program has other threads already")
+    X(PLAIT_ETHREADS, "The program has other threads already") \
+    X(PLAIT_EBROKEN, "The barrier is broken")
 
 /* clang-format on */
 

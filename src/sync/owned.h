@@ -44,6 +44,10 @@ static inline int plait__owned_acquire(uint32_t *word, bool takes_broken, plait_
     return plait__owned_acquire_slowly(word, takes_broken, until);
 }
 
+/* Waits until nobody owns it, without taking it: by now somebody may. As plait__owned_acquire
+ * without takes_broken. */
+int plait__owned_wait(uint32_t *word, plait_deadline until);
+
 /* Is it our process that owns it? */
 static inline bool plait__owned_is_ours(const uint32_t *word)
 {

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 static _Thread_local struct plait__sleeper *current_sleeper; /* owner thread */
+static _Thread_local uint32_t thread_number;                 /* owner thread: kept for it */
+_Thread_local uint32_t plait__running_number __attribute__((tls_model("initial-exec")));
 
 struct plait__sleeper *plait__sleeper_current(void)
 {
@@ -22,6 +24,22 @@ struct plait__sleeper *plait__sleeper_current(void)
 void plait__sleeper_set_current(struct plait__sleeper *sleeper)
 {
     current_sleeper = sleeper;
+    plait__running_number =
+        sleeper != NULL && sleeper->ops != NULL ? sleeper->number : thread_number;
+}
+
+uint32_t plait__task_number_new(void)
+{
+    /* goes on in a forked child: there the thread that forked keeps its number */
+    static uint32_t last; /* atomic, relaxed: nothing but the number itself is handed over */
+    struct plait__sleeper *sleeper = current_sleeper;
+    bool is_thread = sleeper == NULL || sleeper->ops == NULL;
+    uint32_t *kept = is_thread ? &thread_number : &sleeper->number;
+
+    while (*kept == 0)
+        *kept = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+    plait__running_number = *kept;
+    return *kept;
 }
 
 void plait__sleeper_fini(struct plait__sleeper *sleeper)
@@ -35,6 +53,18 @@ void plait__sleeper_fini(struct plait__sleeper *sleeper)
 bool plait__is_cancelled(const struct plait__sleeper *sleeper)
 {
     return sleeper != NULL && __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0;
+}
+
+void plait__mask_cancel(void)
+{
+    if (current_sleeper != NULL)
+        current_sleeper->masks++;
+}
+
+void plait__unmask_cancel(void)
+{
+    if (current_sleeper != NULL)
+        current_sleeper->masks--;
 }
 
 void plait__cancel(struct plait__sleeper *sleeper)

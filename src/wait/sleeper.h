@@ -49,8 +49,8 @@ void plait__sleeper_fini(struct plait__sleeper *sleeper);
  * sleeps in too. Sticky. */
 void plait__cancel(struct plait__sleeper *sleeper);
 bool plait__is_cancelled(const struct plait__sleeper *sleeper);
-/* Until as many unmasks, no wait of the running task says -ECANCELED: for what must not be cut short,
- * such as taking back a lock. */
+/* Until as many unmasks, no wait of the running task says -ECANCELED: for what must not be cut
+ * short, such as taking back a lock. */
 void plait__mask_cancel(void);
 void plait__unmask_cancel(void);
 /* The eventfd that a cancel raises, made at the first call; -errno. Only the running task asks. */
@@ -60,8 +60,8 @@ extern _Thread_local uint32_t plait__running_number
     __attribute__((tls_model("initial-exec"))); /* owner thread: of the running task; 0: none yet */
 uint32_t plait__task_number_new(void);
 
-/* The running task's number: never 0, and no other task's of this process, those that have ended and
- * those of its parents before a fork included. */
+/* The running task's number: never 0, and no other task's of this process, those that have ended
+ * and those of its parents before a fork included. */
 static inline uint32_t plait__task_number(void)
 {
     uint32_t number = plait__running_number;

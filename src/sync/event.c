@@ -1,0 +1,82 @@
+/* Events.
+ * SPDX-License-Identifier: MIT
+ *
+ * One word. Each set counts, so that who slept sees that there was one, even if the flag is clear
+ * again. A set wakes all, so no sleeper has to pass a wake on.
+ */
+#include <plait/event.h>
+
+#include "sync/nap.h"
+#include "wait/wait.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+
+enum {
+    SET = 1,
+    WAITERS = 2, /* somebody may sleep; never with SET */
+    ONE_TIME = 4 /* the rest of the word counts how often it was set */
+};
+
+static bool change(uint32_t *word, uint32_t from, uint32_t to)
+{
+    /* release: pairs with the acquire of who sees that it was set */
+    return __atomic_compare_exchange_n(word, &from, to, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+int plait_event_set(plait_event *event)
+{
+    uint32_t value;
+
+    if (event == NULL)
+        return -EINVAL;
+    do {
+        value = __atomic_load_n(&event->word, __ATOMIC_RELAXED);
+        /* set already: still an exchange, so that who sees it sees also what we wrote before */
+    } while (!change(&event->word, value,
+                     value & SET ? value : ((value & ~(uint32_t)WAITERS) | SET) + ONE_TIME));
+    if (value & WAITERS)
+        plait__wake_word(&event->word, UINT_MAX);
+    return 0;
+}
+
+int plait_event_clear(plait_event *event)
+{
+    if (event == NULL)
+        return -EINVAL;
+    __atomic_fetch_and(&event->word, ~(uint32_t)SET, __ATOMIC_RELAXED);
+    return 0;
+}
+
+bool plait_event_is_set(const plait_event *event)
+{
+    return event != NULL && (__atomic_load_n(&event->word, __ATOMIC_ACQUIRE) & SET);
+}
+
+/* Is it set, or was it since it had the value `before`? */
+static bool was_set(const plait_event *event, uint32_t before, uint32_t *ret_value)
+{
+    uint32_t value = __atomic_load_n(&event->word, __ATOMIC_ACQUIRE);
+
+    *ret_value = value;
+    return (value & SET) || value / ONE_TIME != before / ONE_TIME;
+}
+
+int plait_event_wait(plait_event *event, plait_deadline until)
+{
+    uint32_t before, value;
+    int rc = 0;
+
+    if (event == NULL)
+        return -EINVAL;
+    before = __atomic_load_n(&event->word, __ATOMIC_RELAXED);
+    for (unsigned round = 0; !was_set(event, before, &value); round++) {
+        if (rc < 0)
+            return rc;
+        if (!(value & WAITERS) && !change(&event->word, value, value | WAITERS))
+            continue;
+        rc = plait__nap(&event->word, value | WAITERS, round, until);
+    }
+    return 0;
+}

@@ -1,0 +1,177 @@
+/* Locks, recursive ones too.
+ * SPDX-License-Identifier: MIT
+ *
+ * The word says which process holds the lock: that is what a death can be proven of. Which of its
+ * tasks it is, `holder` says. That field is written after the word was taken and cleared before it
+ * is released, and holds the whole name of a task, its process included. So it can be missing or
+ * left over from the dead, but it never names a living task that does not hold the lock: a task
+ * that finds its own name there holds it.
+ */
+#include "sync/lock.h"
+#include "sync/owned.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+/* The word is ours. */
+static int enter(plait_lock *lock, uint64_t self)
+{
+    /* relaxed, both: the word's release hands them on */
+    __atomic_store_n(&lock->holder, self, __ATOMIC_RELAXED);
+    __atomic_store_n(&lock->token, lock->token + 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static __attribute__((noinline)) int acquire_slowly(plait_lock *lock, bool takes_broken,
+                                                    plait_deadline until)
+{
+    int rc;
+
+    if (plait__lock_is_mine(lock))
+        return -EDEADLK;
+    rc = plait__owned_acquire_slowly(&lock->word, takes_broken, until);
+    return rc < 0 ? rc : enter(lock, plait__task_id()); /* only now we are surely a member */
+}
+
+static inline int acquire(plait_lock *lock, bool takes_broken, plait_deadline until)
+{
+    uint64_t self = plait__task_id();
+    uint32_t member = (uint32_t)(self >> 32), free = 0;
+
+    /* acquire: pairs with the release of the last holder */
+    if (__builtin_expect(member != 0, 1) &&
+        __atomic_compare_exchange_n(&lock->word, &free, member, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED))
+        return enter(lock, self);
+    return acquire_slowly(lock, takes_broken, until);
+}
+
+static inline void release(plait_lock *lock)
+{
+    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELAXED);
+    plait__owned_release(&lock->word);
+}
+
+int plait_lock_acquire(plait_lock *lock, plait_deadline until)
+{
+    if (lock == NULL)
+        return -EINVAL;
+    return acquire(lock, false, until);
+}
+
+int plait_lock_recover(plait_lock *lock, plait_deadline until)
+{
+    if (lock == NULL)
+        return -EINVAL;
+    return acquire(lock, true, until);
+}
+
+int plait_lock_repaired(plait_lock *lock)
+{
+    if (lock == NULL)
+        return -EINVAL;
+    if (!plait__lock_is_mine(lock))
+        return -EPERM;
+    plait__owned_mend(&lock->word);
+    return 0;
+}
+
+int plait_lock_release(plait_lock *lock)
+{
+    if (lock == NULL)
+        return -EINVAL;
+    if (!plait__lock_is_mine(lock))
+        return -EPERM;
+    release(lock);
+    return 0;
+}
+
+uint64_t plait_lock_token(const plait_lock *lock)
+{
+    return lock == NULL ? 0 : __atomic_load_n(&lock->token, __ATOMIC_RELAXED);
+}
+
+bool plait_lock_is_held(const plait_lock *lock)
+{
+    uint32_t owner;
+
+    if (lock == NULL)
+        return false;
+    owner = plait__owned_by(__atomic_load_n(&lock->word, __ATOMIC_RELAXED));
+    return owner != 0 && !plait__member_is_dead(owner);
+}
+
+uint32_t plait__lock_let_go(plait_lock *lock)
+{
+    uint32_t depth = lock->depth;
+
+    lock->depth = 0;
+    release(lock);
+    return depth;
+}
+
+int plait__lock_take_back(plait_lock *lock, uint32_t depth)
+{
+    int rc;
+
+    plait__mask_cancel();
+    rc = acquire(lock, false, PLAIT_FOREVER);
+    plait__unmask_cancel();
+    if (rc == 0)
+        lock->depth = depth;
+    return rc;
+}
+
+/* ---- recursive ---- */
+
+static int acquire_again(plait_rlock *rlock, bool takes_broken, plait_deadline until)
+{
+    int rc;
+
+    if (rlock == NULL)
+        return -EINVAL;
+    if (plait__lock_is_mine(&rlock->lock)) {
+        if (rlock->lock.depth == UINT32_MAX)
+            return -EOVERFLOW;
+        rlock->lock.depth++;
+        return 0;
+    }
+    rc = acquire(&rlock->lock, takes_broken, until);
+    if (rc == 0)
+        rlock->lock.depth = 1; /* whatever the dead left there */
+    return rc;
+}
+
+int plait_rlock_acquire(plait_rlock *rlock, plait_deadline until)
+{
+    return acquire_again(rlock, false, until);
+}
+
+int plait_rlock_recover(plait_rlock *rlock, plait_deadline until)
+{
+    return acquire_again(rlock, true, until);
+}
+
+int plait_rlock_repaired(plait_rlock *rlock)
+{
+    return plait_lock_repaired(rlock != NULL ? &rlock->lock : NULL);
+}
+
+int plait_rlock_release(plait_rlock *rlock)
+{
+    if (rlock == NULL)
+        return -EINVAL;
+    if (!plait__lock_is_mine(&rlock->lock))
+        return -EPERM;
+    if (rlock->lock.depth > 1) {
+        rlock->lock.depth--;
+        return 0;
+    }
+    plait__lock_let_go(&rlock->lock);
+    return 0;
+}
+
+uint32_t plait_rlock_depth(const plait_rlock *rlock)
+{
+    return rlock != NULL && plait__lock_is_mine(&rlock->lock) ? rlock->lock.depth : 0;
+}

@@ -1,0 +1,30 @@
+/* Sleeping on a word in slices.
+ * SPDX-License-Identifier: MIT
+ */
+#include "sync/nap.h"
+#include "base/time.h"
+#include "family/member.h"
+#include "os/clock.h"
+#include "wait/wait.h"
+
+#include <errno.h>
+
+enum {
+    MS = 1000 * 1000 /* in nanoseconds */
+};
+
+static const int64_t slices_ns[] = { MS, 10 * MS, 50 * MS, 100 * MS };
+
+int plait__nap(uint32_t *word, uint32_t expected, unsigned round, plait_deadline until)
+{
+    plait_deadline soon;
+    int rc;
+
+    if (!plait__family_has(word))
+        return plait__wait_word(word, expected, until);
+    soon = plait__deadline_after(plait__os_now_ns(), slices_ns[round < 3 ? round : 3]);
+    if (until.ns <= soon.ns)
+        return plait__wait_word(word, expected, until);
+    rc = plait__wait_word(word, expected, soon);
+    return rc == -ETIMEDOUT ? 1 : rc;
+}

@@ -1,0 +1,191 @@
+/* The ground of the contract of locks and what goes with them: one body for each claim, run with
+ * threads in private memory, with threads in the family's heap, and with processes.
+ * SPDX-License-Identifier: MIT
+ *
+ *     CLAIM(a_free_lock_is_taken)
+ *     {
+ *         plait_lock *lock = make(sizeof *lock);
+ *         …
+ *     }
+ */
+#ifndef PLAIT_TESTS_SYNC_H
+#define PLAIT_TESTS_SYNC_H
+
+#include <plait.h>
+
+#include "os/futex.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test.h"
+
+enum {
+    MANY = 8
+};
+
+/* What all sides see, whether they share memory or not. */
+struct board {
+    uint32_t numbers[MANY]; /* atomic */
+    uint64_t tokens[MANY];
+    long sum; /* guarded by what is tested */
+};
+
+static plait_kind kind;
+static bool is_private; /* the objects lie in private memory */
+static struct board *board;
+
+static inline void prepare(plait_kind with, bool in_private)
+{
+    kind = with;
+    is_private = in_private;
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(board != MAP_FAILED);
+    CHECK_INT(plait_keeper_start(), 0);
+}
+
+#define CLAIM_AS(name, suffix, with, in_private) \
+    TEST_LIMIT(name##_##suffix, 30)              \
+    {                                            \
+        prepare(with, in_private);               \
+        name();                                  \
+    }
+
+#define CLAIM(name)                                           \
+    static void name(void);                                   \
+    CLAIM_AS(name, between_threads, PLAIT_THREAD, true)       \
+    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, false) \
+    CLAIM_AS(name, between_processes, PLAIT_PROCESS, false)   \
+    static void name(void)
+
+/* What only a process can do: to be killed. */
+#define CLAIM_OF_PROCESSES(name)                            \
+    static void name(void);                                 \
+    CLAIM_AS(name, between_processes, PLAIT_PROCESS, false) \
+    static void name(void)
+
+/* What only a thread can do: to be cancelled. */
+#define CLAIM_OF_THREADS(name)                                \
+    static void name(void);                                   \
+    CLAIM_AS(name, between_threads, PLAIT_THREAD, true)       \
+    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, false) \
+    static void name(void)
+
+/* Zeroed memory for an object, never given back. */
+static inline void *make(size_t bytes)
+{
+    void *object = is_private ? calloc(1, bytes) : plait_shared_alloc(bytes);
+
+    CHECK(object != NULL);
+    return object;
+}
+
+static inline plait_task *start(plait_task_fn *fn, void *arg)
+{
+    plait_task *task = NULL;
+
+    CHECK_INT(plait_task_start(&task, kind, fn, arg, NULL), 0);
+    return task;
+}
+
+/* What its function returned. */
+static inline int join(plait_task *task)
+{
+    plait_outcome end = { 0 };
+
+    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_task_outcome(task, &end), 0);
+    plait_task_destroy(task);
+    CHECK_INT(end.kind, PLAIT_RETURNED);
+    return end.code;
+}
+
+/* Waits for its death by SIGKILL. */
+static inline void see_killed(plait_task *task)
+{
+    plait_outcome end = { 0 };
+
+    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_task_outcome(task, &end), 0);
+    plait_task_destroy(task);
+    CHECK_INT(end.kind, PLAIT_SIGNALLED);
+    CHECK_INT(end.signal, SIGKILL);
+}
+
+static inline void kill_it(plait_task *task)
+{
+    CHECK_INT(plait_task_kill(task), 0);
+    see_killed(task);
+}
+
+static inline uint32_t number(int i)
+{
+    return __atomic_load_n(&board->numbers[i], __ATOMIC_SEQ_CST);
+}
+
+static inline void set_number(int i, uint32_t to)
+{
+    __atomic_store_n(&board->numbers[i], to, __ATOMIC_SEQ_CST);
+}
+
+static inline void add_number(int i)
+{
+    __atomic_fetch_add(&board->numbers[i], 1, __ATOMIC_SEQ_CST);
+}
+
+/* For what will surely become true. */
+#define UNTIL(expr)                         \
+    do {                                    \
+        while (!(expr))                     \
+            plait_sleep(plait_after_ms(1)); \
+    } while (0)
+
+/* Is a bit of the word set, as a sleeper does before it sleeps? */
+static inline bool has_bit(const uint32_t *word, uint32_t bit)
+{
+    return (__atomic_load_n(word, __ATOMIC_SEQ_CST) & bit) != 0;
+}
+
+/* A moment in which who is not held back would have gone on. */
+static inline void a_moment(void)
+{
+    plait_sleep(plait_after_ms(30));
+}
+
+/* Sleeps as somebody does who waits for the word, and is killed once a wake was spent on it, before
+ * it could do anything. */
+static inline void die_with_the_wake(const uint32_t *word, uint32_t expected)
+{
+    add_number(MANY - 1);
+    plait__os_futex_wait(word, expected, INT64_MAX);
+    raise(SIGKILL);
+}
+
+/* Until so many are about to sleep in die_with_the_wake, or do. */
+static inline void see_dying(uint32_t n)
+{
+    UNTIL(number(MANY - 1) == n);
+    a_moment();
+}
+
+/* Runs fn in a child of a plain fork, which CHECKs by itself. */
+static inline void in_forked_child(void (*fn)(void *arg), void *arg)
+{
+    int status;
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        fn(arg);
+        _exit(0);
+    }
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+}
+
+#endif
