@@ -52,8 +52,14 @@ set(PLAIT_LIBRARY_SOURCES
     src/sync/rwlock.c
     src/sync/semaphore.c
     # chan: queues and pipes
+    src/chan/bell.c
     src/chan/message.c
     src/chan/pipe.c
+    src/chan/queue.c
+    src/chan/queue_wait.c
+    src/chan/ring_get.c
+    src/chan/ring_make.c
+    src/chan/ring_put.c
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
     src/task/keeper_commands.c

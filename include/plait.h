@@ -15,6 +15,7 @@
 #include <plait/log.h>
 #include <plait/once.h>
 #include <plait/pipe.h>
+#include <plait/queue.h>
 #include <plait/rwlock.h>
 #include <plait/semaphore.h>
 #include <plait/shared.h>

@@ -1,0 +1,334 @@
+/* Queues.
+ * SPDX-License-Identifier: MIT
+ *
+ * Each call tries the ring; what would have to wait goes to queue_wait.c.
+ */
+#include "chan/queue.h"
+#include "base/opts.h"
+#include "family/heap.h"
+#include "family/member.h"
+
+#include <plait/shared.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first look: asks nobody. */
+static struct plait__look first_look(plait_deadline until)
+{
+    return (struct plait__look){ until, false };
+}
+
+/* ---- making and ending ---- */
+
+int plait_queue_create_sized(plait_queue **ret, const plait_queue_opts *opts, size_t opts_bytes)
+{
+    plait_queue_opts ours;
+    plait_queue *queue;
+    size_t bytes;
+    void *block;
+    int rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
+
+    if (rc == 0)
+        rc = ret == NULL ? -EINVAL : plait__ring_bytes(&ours, &bytes);
+    if (rc == 0)
+        rc = plait__member_join();
+    if (rc < 0)
+        return rc;
+    block = plait__heap_alloc(offsetof(plait_queue, ring) + bytes + PLAIT__RING_LINE);
+    if (block == NULL)
+        return -ENOMEM;
+    queue = (plait_queue *)(((uintptr_t)block + PLAIT__RING_LINE - 1) &
+                            ~(uintptr_t)(PLAIT__RING_LINE - 1));
+    memset(queue, 0, sizeof *queue);
+    queue->block = block;
+    plait__ring_init(&queue->ring, &ours);
+    *ret = queue;
+    return 0;
+}
+
+void plait_queue_destroy(plait_queue *queue)
+{
+    if (queue == NULL)
+        return;
+    __atomic_store_n(&queue->is_destroyed, 1, __ATOMIC_SEQ_CST);
+    plait__ring_drop(&queue->ring);
+    if (plait__queue_is_left(queue))
+        plait_shared_free(queue->block);
+}
+
+int plait_queue_close(plait_queue *queue)
+{
+    if (queue == NULL)
+        return -EINVAL;
+    plait__ring_close(&queue->ring);
+    return 0;
+}
+
+int plait_queue_shutdown(plait_queue *queue, bool immediate)
+{
+    if (queue == NULL)
+        return -EINVAL;
+    if (immediate)
+        plait__ring_drop(&queue->ring);
+    else
+        plait__ring_close(&queue->ring);
+    return 0;
+}
+
+/* ---- putting ---- */
+
+struct items {
+    const plait_bytes *items;
+    size_t count;
+};
+
+static ssize_t try_put(plait_queue *queue, void *arg, struct plait__look look)
+{
+    const struct items *items = arg;
+
+    return plait__ring_put_many(&queue->ring, items->items, items->count, look);
+}
+
+static ssize_t put_slowly(plait_queue *queue, const plait_bytes *items, size_t count,
+                          plait_deadline until)
+{
+    struct items arg = { items, count };
+    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_put, &arg, items[0].size };
+
+    return plait__queue_wait(queue, &call, until);
+}
+
+int plait_queue_put(plait_queue *queue, const void *bytes, size_t n, plait_deadline until)
+{
+    plait_bytes item = { bytes, n };
+    ssize_t rc;
+
+    if (queue == NULL || (bytes == NULL && n > 0))
+        return -EINVAL;
+    rc = plait__ring_put(&queue->ring, bytes, n, first_look(until));
+    if (rc == -EAGAIN)
+        rc = put_slowly(queue, &item, 1, until);
+    return rc < 0 ? (int)rc : 0;
+}
+
+ssize_t plait_queue_put_many(plait_queue *queue, const plait_bytes *items, size_t count,
+                             plait_deadline until)
+{
+    size_t n = 0;
+    ssize_t rc = 0;
+
+    if (queue == NULL || items == NULL)
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++)
+        if (items[i].bytes == NULL && items[i].size > 0)
+            return -EINVAL;
+    while (n < count && rc >= 0) {
+        rc = plait__ring_put_many(&queue->ring, items + n, count - n, first_look(until));
+        if (rc == -EAGAIN)
+            rc = put_slowly(queue, items + n, count - n, until);
+        n += rc > 0 ? (size_t)rc : 0;
+    }
+    return n > 0 ? (ssize_t)n : rc;
+}
+
+struct reservation {
+    void *bytes;
+    size_t n;
+};
+
+static ssize_t try_reserve(plait_queue *queue, void *arg, struct plait__look look)
+{
+    struct reservation *reservation = arg;
+
+    return plait__ring_reserve(&queue->ring, &reservation->bytes, reservation->n, look);
+}
+
+int plait_queue_reserve(plait_queue *queue, void **ret, size_t n, plait_deadline until)
+{
+    struct reservation arg = { NULL, n };
+    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_reserve, &arg, n };
+    ssize_t rc;
+
+    if (queue == NULL || ret == NULL)
+        return -EINVAL;
+    rc = try_reserve(queue, &arg, first_look(until));
+    if (rc == -EAGAIN)
+        rc = plait__queue_wait(queue, &call, until);
+    if (rc == 0)
+        *ret = arg.bytes;
+    return (int)rc;
+}
+
+int plait_queue_commit(plait_queue *queue, void *bytes, size_t n)
+{
+    return queue == NULL ? -EINVAL : plait__ring_commit(&queue->ring, bytes, n);
+}
+
+int plait_queue_abort(plait_queue *queue, void *bytes)
+{
+    return queue == NULL ? -EINVAL : plait__ring_abort(&queue->ring, bytes);
+}
+
+/* ---- getting ---- */
+
+struct room {
+    void *buf;
+    size_t cap;
+};
+
+static ssize_t try_get(plait_queue *queue, void *arg, struct plait__look look)
+{
+    const struct room *room = arg;
+
+    return plait__ring_get(&queue->ring, room->buf, room->cap, look);
+}
+
+static ssize_t try_peek(plait_queue *queue, void *arg, struct plait__look look)
+{
+    const struct room *room = arg;
+
+    return plait__ring_peek(&queue->ring, room->buf, room->cap, look);
+}
+
+static ssize_t try_get_many(plait_queue *queue, void *arg, struct plait__look look)
+{
+    return plait__ring_get_many(&queue->ring, arg, look);
+}
+
+static ssize_t try_borrow(plait_queue *queue, void *arg, struct plait__look look)
+{
+    return plait__ring_borrow(&queue->ring, arg, look);
+}
+
+static ssize_t wait_to_get(plait_queue *queue,
+                           ssize_t (*attempt)(plait_queue *, void *, struct plait__look), void *arg,
+                           plait_deadline until)
+{
+    struct plait__queue_call call = { .side = PLAIT__QUEUE_GETS, .attempt = attempt, .arg = arg };
+
+    return plait__queue_wait(queue, &call, until);
+}
+
+ssize_t plait_queue_get(plait_queue *queue, void *buf, size_t cap, plait_deadline until)
+{
+    struct room room = { buf, cap };
+    ssize_t rc;
+
+    if (queue == NULL || (buf == NULL && cap > 0))
+        return -EINVAL;
+    rc = plait__ring_get(&queue->ring, buf, cap, first_look(until));
+    return rc == -EAGAIN ? wait_to_get(queue, try_get, &room, until) : rc;
+}
+
+ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, plait_deadline until)
+{
+    struct room room = { buf, cap };
+    ssize_t rc;
+
+    if (queue == NULL || (buf == NULL && cap > 0))
+        return -EINVAL;
+    rc = plait__ring_peek(&queue->ring, buf, cap, first_look(until));
+    return rc == -EAGAIN ? wait_to_get(queue, try_peek, &room, until) : rc;
+}
+
+ssize_t plait_queue_get_alloc(plait_queue *queue, void **ret, plait_deadline until)
+{
+    ssize_t n = ret == NULL ? -EINVAL : plait_queue_peek(queue, NULL, 0, until);
+
+    while (n >= 0) {
+        size_t cap = (size_t)n;
+        void *buf = malloc(cap > 0 ? cap : 1);
+        if (buf == NULL)
+            return -ENOMEM;
+        n = plait_queue_get(queue, buf, cap, until);
+        if (n >= 0) {
+            *ret = buf;
+            return n;
+        }
+        free(buf);
+        if (n == -EMSGSIZE) /* somebody else got what we looked at */
+            n = plait_queue_peek(queue, NULL, 0, until);
+    }
+    return n;
+}
+
+ssize_t plait_queue_get_many(plait_queue *queue, const plait_queue_batch *batch,
+                             plait_deadline until)
+{
+    plait_queue_batch ours;
+    ssize_t rc;
+
+    if (queue == NULL || batch == NULL || batch->max_items == 0 || batch->items == NULL ||
+        (batch->buf == NULL && batch->cap > 0))
+        return -EINVAL;
+    ours = *batch;
+    rc = try_get_many(queue, &ours, first_look(until));
+    return rc == -EAGAIN ? wait_to_get(queue, try_get_many, &ours, until) : rc;
+}
+
+ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait_deadline until)
+{
+    const void *bytes = NULL;
+    ssize_t rc;
+
+    if (queue == NULL || ret == NULL)
+        return -EINVAL;
+    rc = plait__ring_borrow(&queue->ring, &bytes, first_look(until));
+    if (rc == -EAGAIN)
+        rc = wait_to_get(queue, try_borrow, &bytes, until);
+    if (rc >= 0)
+        *ret = bytes;
+    return rc;
+}
+
+int plait_queue_release(plait_queue *queue, const void *bytes)
+{
+    return queue == NULL ? -EINVAL : plait__ring_release(&queue->ring, bytes);
+}
+
+/* ---- looking ---- */
+
+size_t plait_queue_size(const plait_queue *queue)
+{
+    return queue == NULL ? 0 : plait__ring_size(&queue->ring);
+}
+
+bool plait_queue_is_empty(const plait_queue *queue)
+{
+    return plait_queue_size(queue) == 0;
+}
+
+bool plait_queue_is_full(const plait_queue *queue)
+{
+    return queue != NULL && !plait__ring_has_room(&queue->ring, 0);
+}
+
+/* ---- joining ---- */
+
+static ssize_t try_join(plait_queue *queue, void *arg, struct plait__look look)
+{
+    (void)arg;
+    (void)look;
+    if (__atomic_load_n(&queue->is_destroyed, __ATOMIC_SEQ_CST))
+        return -EPIPE;
+    return plait__ring_unfinished(&queue->ring) == 0 ? 0 : -EAGAIN;
+}
+
+int plait_queue_task_done(plait_queue *queue)
+{
+    return queue == NULL ? -EINVAL : plait__ring_task_done(&queue->ring);
+}
+
+int plait_queue_join(plait_queue *queue, plait_deadline until)
+{
+    struct plait__queue_call call = { .side = PLAIT__QUEUE_JOINS, .attempt = try_join };
+    ssize_t rc = queue == NULL ? -EINVAL : plait__member_join();
+
+    if (rc == 0)
+        rc = try_join(queue, NULL, first_look(until));
+    if (rc == -EAGAIN)
+        rc = plait__queue_wait(queue, &call, until);
+    return (int)rc;
+}

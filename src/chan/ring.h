@@ -1,0 +1,138 @@
+/* The owned-record ring: what a queue is made of. Many producers, many consumers, records of any
+ * size, and a SIGKILL at any instruction of any of them.
+ * SPDX-License-Identifier: MIT
+ *
+ * It is one block of shared memory that holds no pointer, so that it may lie at another address in
+ * each process. The records lie behind one another in the order of their reservation; one that
+ * would not fit before the end of the ring begins at its start, behind a record that is skipped.
+ *
+ *          free             take                  tail
+ *     ------|--------|-------|------|------|-------|------
+ *            DONE  TAKEN      READY  RSV    READY
+ *
+ *     record   absent --put, small--> READY                        committed with the tail
+ *              absent --> RSV --commit--> READY · RSV --abort--> SKIP
+ *              READY --get, small--> (freed or) DONE               handed over
+ *              READY --> TAKEN --> DONE                            handed over
+ *     the dead RSV --> SKIP: its put never returned · TAKEN --> READY: in its place again
+ *
+ * put_lock guards the tail, get_lock `take` and `free`; each names the process that holds it and is
+ * taken over from the dead. RSV and TAKEN name their process too, so whatever a death leaves behind
+ * says whose it was:
+ *
+ *     killed in a put, before the tail is moved    the bytes behind the tail are nobody's
+ *     killed with an RSV                           whoever walks by makes it SKIP
+ *     killed in a get, before the hand-over        it is READY still, or a sweep finds it TAKEN
+ *     killed after the hand-over                   DONE, or free is moved: freed by anybody
+ *     killed in a repair                           each is one store that can be done twice
+ *
+ * A declared single producer (consumer) is one process that keeps its lock while it lives, and so
+ * needs no atomic exchange to take it; another process is refused until that one is dead.
+ *
+ * models/ring.pml is the model of it.
+ */
+#ifndef PLAIT__CHAN_RING_H
+#define PLAIT__CHAN_RING_H
+
+#include "chan/bell.h"
+#include <plait/queue.h>
+#include <plait/time.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+    PLAIT__RING_LINE = 128,       /* two cache lines: the one next to it is fetched along */
+    PLAIT__RING_SMALL = 512,      /* bytes that are copied with the lock held */
+    PLAIT__RING_PATIENCE_MS = 100 /* for another task inside the ring, whatever the deadline */
+};
+
+/* A mark is a place between two records, in one word so that one store moves it: its position in
+ * granules of 16 bytes, the number of items before it, and whether the ring is closed (in the tail).
+ * Both count round and round. */
+#define PLAIT__RING_CLOSED (UINT64_C(1) << 63)
+
+struct plait__ring {
+    /* const after init */
+    uint32_t mask;      /* granules - 1 */
+    uint32_t limit;     /* most granules in use */
+    uint32_t max_items; /* most items that are put and not handed over */
+    bool has_one_producer, has_one_consumer;
+
+    uint32_t put_lock __attribute__((aligned(PLAIT__RING_LINE)));
+    uint64_t tail;      /* atomic: put_lock; CLOSED is set without it */
+    uint64_t free_seen; /* put_lock: free as it was when we looked */
+
+    uint32_t get_lock __attribute__((aligned(PLAIT__RING_LINE)));
+    uint32_t is_dropped; /* atomic: set once: nothing is handed over any more */
+    uint64_t take;       /* atomic: get_lock */
+    uint64_t tail_seen;  /* get_lock: tail as it was when we looked */
+    uint64_t skipped;    /* atomic: get_lock: items that never came: how many, and the last one */
+
+    uint64_t free __attribute__((aligned(PLAIT__RING_LINE))); /* atomic: get_lock */
+
+    uint32_t get_bell __attribute__((aligned(PLAIT__RING_LINE)));
+    uint32_t put_bell;
+    uint32_t join_bell;
+    uint32_t finished; /* atomic: items that plait__ring_task_done was called for */
+
+    char data[] __attribute__((aligned(PLAIT__RING_LINE)));
+};
+
+/* How a call looks: until when it waits for the lock (but at least PATIENCE), and whether it asks
+ * the kernel about the owners of what is in its way. Without that, `thorough`, no system call is
+ * made while no other task is inside. */
+struct plait__look {
+    plait_deadline until;
+    bool thorough;
+};
+
+/* How many bytes a ring takes. 0, -EINVAL. */
+int plait__ring_bytes(const plait_queue_opts *opts, size_t *ret);
+/* pre: zero bytes at a multiple of PLAIT__RING_LINE; opts as for plait__ring_bytes. */
+void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts);
+
+/* All of these return at once but for other tasks inside. What they share: -EAGAIN: there is no
+ * room, or no item · -EPIPE: closed (and drained) · -EMSGSIZE · -EBUSY: another process is the
+ * single producer (consumer), and lives · of the lock: -ETIMEDOUT, -ECANCELED, -ENOMEM, -EUSERS. */
+int plait__ring_put(struct plait__ring *ring, const void *bytes, size_t n, struct plait__look look);
+/* As many of the items as there is room for, at least 1. */
+ssize_t plait__ring_put_many(struct plait__ring *ring, const plait_bytes *items, size_t count,
+                             struct plait__look look);
+int plait__ring_reserve(struct plait__ring *ring, void **ret, size_t n, struct plait__look look);
+/* -EINVAL: these bytes are not reserved by this process, or are fewer than n. */
+int plait__ring_commit(struct plait__ring *ring, void *bytes, size_t n);
+int plait__ring_abort(struct plait__ring *ring, void *bytes);
+
+ssize_t plait__ring_get(struct plait__ring *ring, void *buf, size_t cap, struct plait__look look);
+ssize_t plait__ring_get_many(struct plait__ring *ring, const plait_queue_batch *batch,
+                             struct plait__look look);
+ssize_t plait__ring_peek(struct plait__ring *ring, void *buf, size_t cap, struct plait__look look);
+ssize_t plait__ring_borrow(struct plait__ring *ring, const void **ret, struct plait__look look);
+/* -EINVAL: these bytes are not borrowed by this process. */
+int plait__ring_release(struct plait__ring *ring, const void *bytes);
+
+/* Announces a task that wants to put so many bytes at put_bell: what to wait on. */
+uint32_t plait__ring_announce_put(struct plait__ring *ring, size_t n, bool thorough);
+/* Is it worth a look? Takes no lock. */
+bool plait__ring_may_put(const struct plait__ring *ring, size_t n);
+bool plait__ring_may_get(const struct plait__ring *ring);
+bool plait__ring_has_room(const struct plait__ring *ring, size_t n);
+
+/* Steps over what the dead and the aborted left, and frees what can be freed. */
+void plait__ring_tidy(struct plait__ring *ring, bool thorough);
+void plait__ring_close(struct plait__ring *ring);
+/* Closes it; what is in it is not handed over any more. */
+void plait__ring_drop(struct plait__ring *ring);
+bool plait__ring_is_closed(const struct plait__ring *ring);
+/* Items that are put and not taken yet; an aborted one counts until those before it are taken. */
+size_t plait__ring_size(const struct plait__ring *ring);
+
+/* Items that were put and not finished yet. */
+uint32_t plait__ring_unfinished(const struct plait__ring *ring);
+/* 0, -EINVAL: there is none. */
+int plait__ring_task_done(struct plait__ring *ring);
+
+#endif

@@ -1,0 +1,426 @@
+/* The owned-record ring: the consumers' side, and what is done for the dead.
+ * SPDX-License-Identifier: MIT
+ *
+ * Whoever holds get_lock walks from `take` to the first READY record. While nobody else has one in
+ * hand (free and take are one place), a small item is handed over by moving `free` behind it; in
+ * this order: `take` lies before `free` then for a moment, and a killed one leaves it there. Else
+ * the hand-over is the store of DONE, and `free` follows when all before it are DONE too.
+ */
+#include "chan/ring.h"
+#include "base/assert.h"
+#include "chan/ring_record.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The first item, with get_lock held. */
+struct found {
+    struct record *record;
+    uint64_t mark, behind;
+    size_t size;
+    unsigned whom; /* whom the way to it has woken; also when there is none */
+};
+
+/* ---- with get_lock ---- */
+
+/* Who puts again after so much was freed: one if there is room for any of them, who passes the wake
+ * on; else whoever it is enough for. */
+static unsigned putters_of(struct plait__ring *ring, uint64_t free)
+{
+    uint32_t bell = plait__bell_awaited(&ring->put_bell);
+    uint32_t used;
+
+    if (bell == 0)
+        return 0;
+    used = mark_position(load_relaxed(&ring->tail)) - mark_position(free);
+    return used + plait__bell_want(bell) <= ring->limit ? WAKE_PUTTER : WAKE_PUTTERS;
+}
+
+static void move_free(struct plait__ring *ring, uint64_t free)
+{
+    if (ring->has_one_consumer) /* seq_cst: the partner of plait__bell_announce */
+        __atomic_exchange_n(&ring->free, free, __ATOMIC_SEQ_CST);
+    else /* release: what was read is read; the partner is find_place of ring_put.c */
+        __atomic_store_n(&ring->free, free, __ATOMIC_RELEASE);
+}
+
+static void move_take(struct plait__ring *ring, uint64_t take)
+{
+    __atomic_store_n(&ring->take, take, __ATOMIC_RELAXED); /* guarded by the lock */
+}
+
+/* Frees what can be freed. */
+static unsigned reclaim(struct plait__ring *ring)
+{
+    uint64_t first = load_relaxed(&ring->free), at = first, take = load_relaxed(&ring->take);
+
+    while (!is_same_place(at, take)) {
+        struct record *record = record_at(ring, at);
+        /* acquire: who had it has read it */
+        uint64_t ctl = __atomic_load_n(&record->ctl, __ATOMIC_ACQUIRE);
+        if (record_state(ctl) != RECORD_DONE && record_state(ctl) != RECORD_SKIP)
+            break;
+        at = mark_behind(at, record, ctl);
+    }
+    if (is_same_place(at, first))
+        return 0;
+    move_free(ring, at);
+    return putters_of(ring, at);
+}
+
+/* The lowest record that a dead process had taken is the next one again; the walk does the rest. */
+static unsigned sweep(struct plait__ring *ring)
+{
+    uint64_t take = load_relaxed(&ring->take);
+    uint64_t at = load_relaxed(&ring->free);
+
+    while (!is_same_place(at, take)) {
+        struct record *record = record_at(ring, at);
+        uint64_t ctl = __atomic_load_n(&record->ctl, __ATOMIC_ACQUIRE);
+        if (record_state(ctl) == RECORD_TAKEN && plait__member_is_dead(record_owner(ctl))) {
+            move_take(ring, at);
+            return WAKE_GETTER;
+        }
+        at = mark_behind(at, record, ctl);
+    }
+    return 0;
+}
+
+/* The lock was taken over from a dead process. */
+static unsigned recover(struct plait__ring *ring)
+{
+    uint64_t take = load_relaxed(&ring->take), free = load_relaxed(&ring->free);
+    unsigned whom;
+
+    if ((int32_t)(mark_position(free) - mark_position(take)) > 0)
+        move_take(ring, free); /* it had handed over */
+    ring->tail_seen = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
+    whom = sweep(ring);
+    plait__owned_mend(&ring->get_lock);
+    return whom;
+}
+
+/* An item that never comes is counted, then DONE. The count and the item's number are one word: who
+ * is killed between the two leaves a number that tells that it was counted. */
+static unsigned count_skipped(struct plait__ring *ring, struct record *record, uint64_t mark)
+{
+    uint64_t skipped = load_relaxed(&ring->skipped);
+    uint64_t number = (uint64_t)mark_items(mark) + 1;
+
+    if (skipped >> 32 != number) /* seq_cst: the partner is a join that is announced */
+        __atomic_store_n(&ring->skipped, number << 32 | (uint32_t)(skipped + 1), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&record->ctl, record_ctl(RECORD_DONE, 0, 0), __ATOMIC_RELAXED);
+    return plait__bell_awaited(&ring->join_bell) ? WAKE_JOINERS : 0;
+}
+
+/* Is the record at `take` the next item? 1: yes · 0: step over it · -EAGAIN: it is being written. */
+static int judge(struct record *record, uint64_t ctl, bool thorough)
+{
+    switch (record_state(ctl)) {
+    case RECORD_READY:
+        return 1;
+    case RECORD_TAKEN: /* after a sweep: of the dead, or of one that goes on */
+        return plait__member_is_dead(record_owner(ctl));
+    case RECORD_RSV:
+        if (!thorough || !plait__member_is_dead(record_owner(ctl)))
+            return -EAGAIN;
+        __atomic_store_n(&record->ctl, record_ctl(RECORD_SKIP, 0, 0), __ATOMIC_RELAXED);
+        return 0;
+    case RECORD_SKIP:
+    case RECORD_DONE:
+        return 0;
+    }
+    PLAIT__ASSERT(!"a record has a state");
+}
+
+/* Nothing is left that could come back to us when another process dies. */
+static bool is_drained(struct plait__ring *ring)
+{
+    uint64_t at = load_relaxed(&ring->free), take = load_relaxed(&ring->take);
+
+    while (!is_same_place(at, take)) {
+        struct record *record = record_at(ring, at);
+        uint64_t ctl = load_relaxed(&record->ctl);
+        if (record_state(ctl) == RECORD_TAKEN && record_owner(ctl) != plait__member_self())
+            return false;
+        at = mark_behind(at, record, ctl);
+    }
+    return true;
+}
+
+/* Is there a record at this place? */
+static bool has_record(struct plait__ring *ring, uint64_t at)
+{
+    if (is_same_place(at, ring->tail_seen)) /* seq_cst: the partner is move_tail of ring_put.c */
+        ring->tail_seen = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
+    return !is_same_place(at, ring->tail_seen);
+}
+
+/* Moves `take` to the first item. 0, -EAGAIN. */
+static int walk(struct plait__ring *ring, bool thorough, struct found *ret)
+{
+    uint64_t first = load_relaxed(&ring->take), at = first;
+    int rc = 0;
+
+    while (rc == 0 && has_record(ring, at)) {
+        struct record *record = record_at(ring, at);
+        /* seq_cst: the partner is finish of ring_put.c */
+        uint64_t ctl = __atomic_load_n(&record->ctl, __ATOMIC_SEQ_CST);
+        rc = judge(record, ctl, thorough);
+        if (rc < 0)
+            break;
+        ret->record = record;
+        ret->mark = at;
+        ret->behind = mark_behind(at, record, ctl);
+        ret->size = record_size(ctl);
+        if (rc > 0)
+            break;
+        ctl = load_relaxed(&record->ctl);
+        if (record_state(ctl) == RECORD_SKIP && !(ctl & RECORD_PAD))
+            ret->whom |= count_skipped(ring, record, at);
+        at = ret->behind;
+    }
+    if (!is_same_place(at, first)) {
+        move_take(ring, at);
+        ret->whom |= reclaim(ring);
+    }
+    return rc > 0 ? 0 : -EAGAIN;
+}
+
+static int find_first(struct plait__ring *ring, bool thorough, struct found *ret)
+{
+    int rc;
+
+    ret->whom = 0;
+    if (__atomic_load_n(&ring->is_dropped, __ATOMIC_RELAXED))
+        return -EPIPE;
+    if (thorough)
+        sweep(ring);
+    rc = walk(ring, thorough, ret);
+    if (rc < 0 && (ring->tail_seen & PLAIT__RING_CLOSED) &&
+        is_same_place(load_relaxed(&ring->take), ring->tail_seen) && is_drained(ring))
+        return -EPIPE;
+    return rc;
+}
+
+/* ---- the lock ---- */
+
+static int lock_get(struct plait__ring *ring, plait_deadline until)
+{
+    int rc = ring->has_one_consumer ? plait__ring_hold(&ring->get_lock)
+                                    : ring_lock(&ring->get_lock, until);
+
+    if (rc <= 0)
+        return rc;
+    recover(ring);
+    return 0;
+}
+
+static void unlock_get(struct plait__ring *ring, unsigned whom)
+{
+    if (!ring->has_one_consumer)
+        plait__owned_release(&ring->get_lock);
+    if (whom != 0)
+        plait__ring_wake(ring, whom);
+}
+
+/* 0: the lock is held, and there is an item. */
+static int lock_first(struct plait__ring *ring, struct plait__look look, struct found *ret)
+{
+    int rc = lock_get(ring, look.until);
+
+    if (rc < 0)
+        return rc;
+    rc = find_first(ring, look.thorough, ret);
+    if (rc < 0)
+        unlock_get(ring, ret->whom);
+    return rc;
+}
+
+/* ---- handing over ---- */
+
+/* The item is copied, with the lock held. */
+static void hand_over(struct plait__ring *ring, struct found *found)
+{
+    if (is_same_place(load_relaxed(&ring->free), found->mark)) {
+        move_free(ring, found->behind);
+        move_take(ring, found->behind);
+        found->whom |= putters_of(ring, found->behind);
+        return;
+    }
+    /* release: the partner is reclaim */
+    __atomic_store_n(&found->record->ctl, record_ctl(RECORD_DONE, 0, found->size),
+                     __ATOMIC_RELEASE);
+    move_take(ring, found->behind);
+    found->whom |= reclaim(ring);
+}
+
+/* It is ours, in its place. */
+static void take(struct plait__ring *ring, const struct found *found)
+{
+    uint64_t ctl = record_ctl(RECORD_TAKEN, plait__member_self(), found->size);
+
+    __atomic_store_n(&found->record->ctl, ctl, __ATOMIC_RELAXED); /* guarded by the lock */
+    move_take(ring, found->behind);
+}
+
+/* What we had taken is read. */
+static void give_back(struct plait__ring *ring, struct record *record)
+{
+    unsigned whom;
+
+    /* release: the partner is reclaim */
+    __atomic_store_n(&record->ctl, record_ctl(RECORD_DONE, 0, 0), __ATOMIC_RELEASE);
+    if (lock_get(ring, PLAIT_NOWAIT) < 0)
+        return; /* whoever wants room does it */
+    whom = reclaim(ring);
+    if (plait__ring_is_closed(ring) && plait__bell_awaited(&ring->get_bell))
+        whom |= WAKE_GETTERS; /* those who wait for what we had are told of the end */
+    unlock_get(ring, whom);
+}
+
+ssize_t plait__ring_get(struct plait__ring *ring, void *buf, size_t cap, struct plait__look look)
+{
+    struct found found;
+    int rc = lock_first(ring, look, &found);
+
+    if (rc < 0)
+        return rc;
+    if (found.size > cap) {
+        unlock_get(ring, found.whom);
+        return -EMSGSIZE;
+    }
+    if (found.size <= PLAIT__RING_SMALL || ring->has_one_consumer) {
+        if (found.size > 0)
+            memcpy(buf, found.record->bytes, found.size);
+        hand_over(ring, &found);
+        unlock_get(ring, found.whom);
+    } else {
+        take(ring, &found);
+        unlock_get(ring, found.whom);
+        memcpy(buf, found.record->bytes, found.size);
+        give_back(ring, found.record);
+    }
+    return (ssize_t)found.size;
+}
+
+ssize_t plait__ring_get_many(struct plait__ring *ring, const plait_queue_batch *batch,
+                             struct plait__look look)
+{
+    size_t n = 0, used = 0;
+    unsigned whom = 0;
+    struct found found;
+    int rc = lock_first(ring, look, &found);
+
+    if (rc < 0)
+        return rc;
+    while (rc == 0 && n < batch->max_items && found.size <= batch->cap - used) {
+        char *at = (char *)batch->buf + used;
+        if (found.size > 0)
+            memcpy(at, found.record->bytes, found.size);
+        batch->items[n++] = (plait_bytes){ at, found.size };
+        used += (found.size + GRANULE - 1) / GRANULE * GRANULE;
+        hand_over(ring, &found);
+        whom |= found.whom;
+        if (used >= batch->cap)
+            break;
+        rc = find_first(ring, false, &found);
+        whom |= found.whom;
+    }
+    unlock_get(ring, whom);
+    return n > 0 ? (ssize_t)n : -EMSGSIZE;
+}
+
+ssize_t plait__ring_peek(struct plait__ring *ring, void *buf, size_t cap, struct plait__look look)
+{
+    struct found found;
+    int rc = lock_first(ring, look, &found);
+
+    if (rc < 0)
+        return rc;
+    if (cap > found.size)
+        cap = found.size;
+    if (cap > 0)
+        memcpy(buf, found.record->bytes, cap);
+    unlock_get(ring, found.whom);
+    return (ssize_t)found.size;
+}
+
+ssize_t plait__ring_borrow(struct plait__ring *ring, const void **ret, struct plait__look look)
+{
+    struct found found;
+    int rc = lock_first(ring, look, &found);
+
+    if (rc < 0)
+        return rc;
+    take(ring, &found);
+    unlock_get(ring, found.whom);
+    *ret = found.record->bytes;
+    return (ssize_t)found.size;
+}
+
+int plait__ring_release(struct plait__ring *ring, const void *bytes)
+{
+    struct record *record = plait__ring_record_of(ring, bytes, RECORD_TAKEN);
+
+    if (record == NULL)
+        return -EINVAL;
+    give_back(ring, record);
+    return 0;
+}
+
+/* ---- waiting, tidying ---- */
+
+/* The lock of a single consumer is had only when that one is dead. */
+static bool lock_to_tidy(struct plait__ring *ring, unsigned *ret_whom)
+{
+    int rc = ring->has_one_consumer
+                 ? plait__owned_acquire(&ring->get_lock, true, PLAIT_NOWAIT)
+                 : ring_lock(&ring->get_lock, PLAIT_NOWAIT);
+
+    *ret_whom = rc > 0 ? recover(ring) : 0;
+    return rc >= 0;
+}
+
+static unsigned clear(struct plait__ring *ring, bool thorough)
+{
+    struct found found = { .whom = thorough ? sweep(ring) : 0 };
+
+    walk(ring, thorough, &found);
+    return found.whom | reclaim(ring);
+}
+
+bool plait__ring_may_get(const struct plait__ring *ring)
+{
+    uint64_t tail = load_relaxed(&ring->tail);
+
+    return (tail & PLAIT__RING_CLOSED) || !is_same_place(tail, load_relaxed(&ring->take));
+}
+
+/* Announced with the lock held, the next who frees something sees it without a barrier of his own; a
+ * single consumer, which keeps the lock, has one. When the lock is not to be had, a wake may be
+ * missed: every sleep is short. */
+uint32_t plait__ring_announce_put(struct plait__ring *ring, size_t n, bool thorough)
+{
+    uint32_t want = granules_of(n), seen;
+    unsigned whom;
+
+    if (!lock_to_tidy(ring, &whom))
+        return plait__bell_announce(&ring->put_bell, want);
+    seen = plait__bell_announce(&ring->put_bell, want);
+    whom |= clear(ring, thorough);
+    plait__owned_release(&ring->get_lock);
+    plait__ring_wake(ring, whom);
+    return seen;
+}
+
+void plait__ring_tidy(struct plait__ring *ring, bool thorough)
+{
+    unsigned whom;
+
+    if (!lock_to_tidy(ring, &whom))
+        return;
+    whom |= clear(ring, thorough);
+    plait__owned_release(&ring->get_lock);
+    plait__ring_wake(ring, whom);
+}

@@ -1,0 +1,164 @@
+/* The owned-record ring: its making, its locks and bells, its end.
+ * SPDX-License-Identifier: MIT
+ */
+#include "chan/ring.h"
+#include "base/assert.h"
+#include "chan/ring_record.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+enum {
+    DEFAULT_BYTES = 1 << 20,
+    MIN_BYTES = 64,
+    MAX_ITEMS = 1 << 30, /* marks count items in 31 bits */
+};
+
+/* ---- making ---- */
+
+static uint32_t limit_of(const plait_queue_opts *opts)
+{
+    return (uint32_t)((opts->max_bytes == 0 ? DEFAULT_BYTES : opts->max_bytes) / GRANULE);
+}
+
+static uint32_t ring_granules(uint32_t limit)
+{
+    uint32_t granules = MIN_GRANULES;
+
+    while (granules < limit)
+        granules *= 2;
+    return granules;
+}
+
+int plait__ring_bytes(const plait_queue_opts *opts, size_t *ret)
+{
+    if (opts->max_bytes != 0 &&
+        (opts->max_bytes < MIN_BYTES || opts->max_bytes / GRANULE > MAX_GRANULES))
+        return -EINVAL;
+    *ret = sizeof(struct plait__ring) + (size_t)ring_granules(limit_of(opts)) * GRANULE;
+    return 0;
+}
+
+void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts)
+{
+    bool has_max = opts->max_items != 0 && opts->max_items < MAX_ITEMS;
+
+    PLAIT__ASSERT((uintptr_t)ring % PLAIT__RING_LINE == 0);
+    ring->limit = limit_of(opts);
+    ring->mask = ring_granules(ring->limit) - 1;
+    ring->max_items = has_max ? (uint32_t)opts->max_items : MAX_ITEMS;
+    ring->has_one_producer = opts->single_producer;
+    ring->has_one_consumer = opts->single_consumer;
+}
+
+/* ---- locks ---- */
+
+/* Another task is inside. Whatever the caller's deadline, it is given the time to leave: a queue
+ * with an item in it is not said to be empty because somebody else is looking at it. 1: taken over
+ * from the dead. */
+int plait__ring_lock_slowly(uint32_t *lock, plait_deadline until)
+{
+    plait_deadline patience = plait_after_ms(PLAIT__RING_PATIENCE_MS);
+
+    return plait__owned_acquire(lock, true, until.ns > patience.ns ? until : patience);
+}
+
+/* The lock of a side that has been declared single: taken once, and kept. */
+int plait__ring_hold(uint32_t *lock)
+{
+    int rc;
+
+    if (plait__owned_is_ours(lock))
+        return 0;
+    rc = plait__owned_acquire(lock, true, PLAIT_NOWAIT);
+    return rc == -ETIMEDOUT ? -EBUSY : rc;
+}
+
+/* ---- who waits ---- */
+
+void plait__ring_wake(struct plait__ring *ring, unsigned whom)
+{
+    if (whom & WAKE_GETTERS)
+        plait__bell_ring_all(&ring->get_bell);
+    else if (whom & WAKE_GETTER)
+        plait__bell_ring(&ring->get_bell);
+    if (whom & WAKE_PUTTERS)
+        plait__bell_ring_all(&ring->put_bell);
+    else if (whom & WAKE_PUTTER)
+        plait__bell_ring(&ring->put_bell);
+    if (whom & WAKE_JOINERS)
+        plait__bell_ring_all(&ring->join_bell);
+}
+
+void plait__ring_close(struct plait__ring *ring)
+{
+    __atomic_fetch_or(&ring->tail, PLAIT__RING_CLOSED, __ATOMIC_SEQ_CST);
+    plait__ring_wake(ring, WAKE_GETTERS | WAKE_PUTTERS);
+}
+
+void plait__ring_drop(struct plait__ring *ring)
+{
+    __atomic_store_n(&ring->is_dropped, 1, __ATOMIC_SEQ_CST);
+    plait__ring_close(ring);
+    plait__ring_wake(ring, WAKE_JOINERS);
+}
+
+bool plait__ring_is_closed(const struct plait__ring *ring)
+{
+    return (__atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST) & PLAIT__RING_CLOSED) != 0;
+}
+
+size_t plait__ring_size(const struct plait__ring *ring)
+{
+    uint32_t take = mark_items(__atomic_load_n(&ring->take, __ATOMIC_SEQ_CST));
+    uint32_t tail = mark_items(__atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST));
+
+    if (__atomic_load_n(&ring->is_dropped, __ATOMIC_SEQ_CST))
+        return 0;
+    return (tail - take) & 0x7fffffff;
+}
+
+/* ---- tasks ---- */
+
+/* What can still come is read last: the count may be too high at this moment, never too low. Of a
+ * dropped ring only what has been taken counts. */
+uint32_t plait__ring_unfinished(const struct plait__ring *ring)
+{
+    uint32_t finished = __atomic_load_n(&ring->finished, __ATOMIC_SEQ_CST);
+    uint32_t skipped = (uint32_t)__atomic_load_n(&ring->skipped, __ATOMIC_SEQ_CST);
+    bool is_dropped = __atomic_load_n(&ring->is_dropped, __ATOMIC_SEQ_CST) != 0;
+    const uint64_t *end = is_dropped ? &ring->take : &ring->tail;
+
+    return (mark_items(__atomic_load_n(end, __ATOMIC_SEQ_CST)) - skipped - finished) & 0x7fffffff;
+}
+
+int plait__ring_task_done(struct plait__ring *ring)
+{
+    uint32_t finished = __atomic_load_n(&ring->finished, __ATOMIC_SEQ_CST);
+
+    do
+        if (plait__ring_unfinished(ring) == 0)
+            return -EINVAL;
+    while (!__atomic_compare_exchange_n(&ring->finished, &finished, finished + 1, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    if (plait__ring_unfinished(ring) == 0 && plait__bell_awaited(&ring->join_bell))
+        plait__ring_wake(ring, WAKE_JOINERS);
+    return 0;
+}
+
+/* ---- records ---- */
+
+struct record *plait__ring_record_of(struct plait__ring *ring, const void *bytes,
+                                     enum record_state state)
+{
+    uintptr_t begin = (uintptr_t)ring->data, at = (uintptr_t)bytes - sizeof(struct record);
+    struct record *record = (struct record *)at;
+    uint64_t ctl;
+
+    if (at < begin || at - begin >= ((size_t)ring->mask + 1) * GRANULE || at % GRANULE != 0)
+        return NULL;
+    ctl = __atomic_load_n(&record->ctl, __ATOMIC_ACQUIRE);
+    if (record_state(ctl) != state || record_owner(ctl) != plait__member_self())
+        return NULL;
+    return record;
+}

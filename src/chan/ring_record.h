@@ -1,0 +1,126 @@
+/* What the files of the ring share: marks, records, locks.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PLAIT__CHAN_RING_RECORD_H
+#define PLAIT__CHAN_RING_RECORD_H
+
+#include "chan/ring.h"
+#include "sync/owned.h"
+
+enum {
+    GRANULE = 16,
+    MIN_GRANULES = 64,
+    MAX_GRANULES = 1 << 26, /* 1 GiB: a size fits into `ctl`, and marks never overtake themselves */
+};
+
+enum record_state {
+    RECORD_RSV = 1, /* being written by its owner */
+    RECORD_READY,
+    RECORD_SKIP,  /* nothing in it */
+    RECORD_TAKEN, /* being read by its owner */
+    RECORD_DONE,  /* handed over */
+};
+
+/* A record, at a multiple of GRANULE bytes. */
+struct record {
+    uint64_t ctl;      /* atomic: size: 29 · owner: 30 · is_pad: 1 · state: 4 */
+    uint32_t granules; /* const once the tail is moved; with this head */
+    uint32_t spare;
+    char bytes[];
+};
+
+#define RECORD_PAD (UINT64_C(1) << 4)
+
+static inline uint64_t record_ctl(enum record_state state, uint32_t owner, size_t size)
+{
+    return (uint64_t)size << 35 | (uint64_t)owner << 5 | state;
+}
+
+static inline enum record_state record_state(uint64_t ctl)
+{
+    return ctl & 15;
+}
+
+static inline uint32_t record_owner(uint64_t ctl)
+{
+    return ctl >> 5 & (PLAIT__OWNED_BROKEN - 1);
+}
+
+static inline size_t record_size(uint64_t ctl)
+{
+    return ctl >> 35;
+}
+
+static inline uint32_t granules_of(size_t size)
+{
+    return (uint32_t)((size + sizeof(struct record) + GRANULE - 1) / GRANULE);
+}
+
+static inline uint32_t mark_position(uint64_t mark)
+{
+    return (uint32_t)mark;
+}
+
+static inline uint32_t mark_items(uint64_t mark)
+{
+    return mark >> 32 & 0x7fffffff;
+}
+
+static inline uint64_t mark_add(uint64_t mark, uint32_t granules, uint32_t items)
+{
+    return ((mark & ~(uint64_t)UINT32_MAX) + ((uint64_t)items << 32) + (uint32_t)(mark + granules)) &
+           ~PLAIT__RING_CLOSED;
+}
+
+static inline bool is_same_place(uint64_t a, uint64_t b)
+{
+    return mark_position(a) == mark_position(b);
+}
+
+static inline struct record *record_at(struct plait__ring *ring, uint64_t mark)
+{
+    return (struct record *)(void *)(ring->data + (size_t)(mark & ring->mask) * GRANULE);
+}
+
+/* The place behind the record. */
+static inline uint64_t mark_behind(uint64_t mark, const struct record *record, uint64_t ctl)
+{
+    return mark_add(mark, record->granules, ctl & RECORD_PAD ? 0 : 1);
+}
+
+static inline uint64_t load_relaxed(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* Whom a change concerns. */
+enum {
+    WAKE_GETTER = 1,
+    WAKE_GETTERS = 2,
+    WAKE_PUTTER = 4,
+    WAKE_PUTTERS = 8,
+    WAKE_JOINERS = 16,
+};
+
+/* pre: no lock of the ring's is held. */
+void plait__ring_wake(struct plait__ring *ring, unsigned whom);
+
+int plait__ring_lock_slowly(uint32_t *lock, plait_deadline until);
+int plait__ring_hold(uint32_t *lock);
+
+static inline int ring_lock(uint32_t *lock, plait_deadline until)
+{
+    uint32_t self = plait__member_self(), nobody = 0;
+
+    if (self != 0 && __atomic_compare_exchange_n(lock, &nobody, self, false, __ATOMIC_ACQUIRE,
+                                                 __ATOMIC_RELAXED))
+        return 0;
+    return plait__ring_lock_slowly(lock, until);
+}
+
+/* The record of bytes that plait__ring_reserve or plait__ring_borrow gave to this process and that
+ * is in this state still; else NULL. */
+struct record *plait__ring_record_of(struct plait__ring *ring, const void *bytes,
+                                     enum record_state state);
+
+#endif

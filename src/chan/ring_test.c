@@ -1,0 +1,252 @@
+/* Tests of the owned-record ring: what cannot be seen from outside of a queue.
+ * SPDX-License-Identifier: MIT
+ */
+#include "chan/ring.h"
+#include "chan/ring_record.h"
+#include "family/heap.h"
+
+#include "test.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct plait__look look = { { 0 }, false };
+
+static struct plait__ring *make(plait_queue_opts opts)
+{
+    size_t bytes = 0;
+    char *block;
+
+    CHECK_INT(plait__ring_bytes(&opts, &bytes), 0);
+    block = plait__heap_alloc(bytes + 8192); /* so much begins a page */
+    CHECK(block != NULL);
+    memset(block, 0, sizeof(struct plait__ring));
+    plait__ring_init((struct plait__ring *)(void *)block, &opts);
+    return (struct plait__ring *)(void *)block;
+}
+
+static int put(struct plait__ring *ring, size_t n)
+{
+    static char bytes[4096];
+
+    return plait__ring_put(ring, bytes, n, look);
+}
+
+static ssize_t get(struct plait__ring *ring)
+{
+    static char bytes[4096];
+
+    return plait__ring_get(ring, bytes, sizeof bytes, look);
+}
+
+/* ---- marks ---- */
+
+TEST(marks_count_round_and_round)
+{
+    uint64_t last = mark_add(0, UINT32_MAX - 1, 0x7fffffff);
+
+    CHECK_INT(mark_position(last), UINT32_MAX - 1);
+    CHECK_INT(mark_items(last), 0x7fffffff);
+    CHECK_INT(mark_add(last, 5, 1), 3);
+    CHECK_INT(mark_items(mark_add(last, 5, 0)), 0x7fffffff);
+    CHECK_INT(mark_items(mark_add(last | PLAIT__RING_CLOSED, 0, 0)), 0x7fffffff);
+}
+
+TEST(a_record_tells_size_owner_and_state)
+{
+    uint64_t ctl = record_ctl(RECORD_TAKEN, (1U << 30) - 1, (1U << 29) - 1);
+
+    CHECK_INT(record_state(ctl), RECORD_TAKEN);
+    CHECK_INT(record_owner(ctl), (1U << 30) - 1);
+    CHECK_INT(record_size(ctl), (1U << 29) - 1);
+    CHECK(!(ctl & RECORD_PAD));
+}
+
+TEST(a_ring_goes_on_when_its_marks_begin_again)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ .max_bytes = 1024, .max_items = 5 });
+    uint64_t near = mark_add(0, UINT32_MAX - 20, 0x7fffffff - 10);
+    const void *borrowed = NULL;
+    size_t n = 0, size = 0, next = 0;
+
+    ring->tail = ring->take = ring->free = ring->tail_seen = ring->free_seen = near;
+    for (int i = 0; i < 100; i++) {
+        for (; put(ring, size) == 0; size = (size + 1) % 90)
+            n++;
+        CHECK_INT(plait__ring_size(ring), n);
+        CHECK_INT(n, 5);
+        CHECK_INT(plait__ring_borrow(ring, &borrowed, look), next);
+        CHECK_INT(get(ring), (next + 1) % 90);
+        CHECK_INT(plait__ring_release(ring, borrowed), 0);
+        next = (next + 2) % 90;
+        n -= 2;
+    }
+    CHECK(mark_position(ring->tail) < UINT32_MAX / 2 && mark_items(ring->tail) < 0x3fffffff);
+}
+
+/* ---- room ---- */
+
+TEST(a_record_is_never_cut_in_two)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ .max_bytes = 1024 });
+    void *bytes = NULL;
+
+    for (int i = 0; i < 200; i++) {
+        size_t n = (size_t)i * 37 % 496;
+        CHECK_INT(plait__ring_reserve(ring, &bytes, n, look), 0);
+        CHECK((char *)bytes >= ring->data + 16 && (char *)bytes + n <= ring->data + 1024);
+        memset(bytes, i, n);
+        CHECK_INT(plait__ring_commit(ring, bytes, n), 0);
+        CHECK_INT(get(ring), (ssize_t)n);
+    }
+}
+
+TEST(no_more_is_in_it_than_its_bounds)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ .max_bytes = 1000, .max_items = 9 });
+
+    for (int i = 0; i < 1000; i++) {
+        while (put(ring, (size_t)i * 7 % 100) == 0)
+            CHECK((mark_position(ring->tail) - mark_position(ring->free)) * 16 <= 1000 &&
+                  plait__ring_size(ring) <= 9);
+        CHECK(get(ring) >= 0);
+        CHECK(i % 3 != 0 || get(ring) >= 0);
+    }
+}
+
+/* ---- bells ---- */
+
+TEST(nobody_is_woken_when_nobody_waits)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ 0 });
+
+    CHECK_INT(put(ring, 10), 0);
+    CHECK_INT(put(ring, 1000), 0);
+    CHECK_INT(get(ring), 10);
+    CHECK_INT(get(ring), 1000);
+    CHECK(ring->get_bell == 0 && ring->put_bell == 0);
+}
+
+static void check_rings(const uint32_t *bell, uint32_t seen, bool rings)
+{
+    CHECK_INT(*bell != seen, rings);
+    CHECK_INT(plait__bell_awaited(bell) == 0, rings);
+}
+
+TEST(what_comes_rings_for_who_waits_for_it)
+{
+    static const plait_bytes many[2] = { { "a", 1 }, { "b", 1 } };
+    struct plait__ring *ring = make((plait_queue_opts){ 0 });
+    uint32_t *bell = &ring->get_bell, seen = plait__bell_announce(bell, 0);
+    void *bytes = NULL;
+
+    CHECK_INT(put(ring, 10), 0);
+    check_rings(bell, seen, true);
+    seen = plait__bell_announce(bell, 0);
+    CHECK_INT(put(ring, 1000), 0);
+    check_rings(bell, seen, true);
+    seen = plait__bell_announce(bell, 0);
+    CHECK_INT(plait__ring_put_many(ring, many, 2, look), 2);
+    check_rings(bell, seen, true);
+    CHECK_INT(plait__ring_reserve(ring, &bytes, 5, look), 0);
+    seen = plait__bell_announce(bell, 0);
+    CHECK_INT(plait__ring_commit(ring, bytes, 5), 0);
+    check_rings(bell, seen, true);
+    CHECK_INT(plait__ring_reserve(ring, &bytes, 5, look), 0);
+    CHECK_INT(put(ring, 10), 0);
+    seen = plait__bell_announce(bell, 0);
+    CHECK_INT(plait__ring_abort(ring, bytes), 0); /* what is behind it has come */
+    check_rings(bell, seen, true);
+    seen = plait__bell_announce(bell, 0);
+    plait__ring_close(ring);
+    check_rings(bell, seen, true);
+}
+
+TEST(what_is_freed_rings_for_who_waits_for_room)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ .max_items = 3 });
+    uint32_t *bell = &ring->put_bell, seen;
+    const void *bytes = NULL;
+
+    CHECK_INT(put(ring, 10), 0);
+    CHECK_INT(put(ring, 1000), 0);
+    CHECK_INT(put(ring, 10), 0);
+    seen = plait__ring_announce_put(ring, 5, false);
+    CHECK_INT(get(ring), 10);
+    check_rings(bell, seen, true);
+    seen = plait__ring_announce_put(ring, 5, false);
+    CHECK_INT(get(ring), 1000);
+    check_rings(bell, seen, true);
+    seen = plait__ring_announce_put(ring, 5, false);
+    CHECK_INT(plait__ring_borrow(ring, &bytes, look), 10);
+    check_rings(bell, seen, false);
+    CHECK_INT(plait__ring_release(ring, bytes), 0);
+    check_rings(bell, seen, true);
+}
+
+TEST(all_who_wait_for_room_are_woken_when_it_may_not_do_for_some)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ .max_bytes = 1024 });
+    uint32_t seen;
+
+    while (put(ring, 16) == 0)
+        continue;
+    plait__ring_announce_put(ring, 16, false);
+    CHECK_INT(get(ring), 16);
+    CHECK_INT(plait__bell_want(ring->put_bell), 2); /* one: it is enough for anybody */
+    seen = plait__ring_announce_put(ring, 400, false);
+    CHECK_INT(plait__bell_want(seen), 26);
+    CHECK_INT(get(ring), 16);
+    CHECK_INT(plait__bell_want(ring->put_bell), 0); /* all */
+}
+
+TEST(the_last_item_in_hand_rings_for_those_who_wait_for_the_end)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ 0 });
+    const void *bytes = NULL;
+    uint32_t seen;
+
+    CHECK_INT(put(ring, 10), 0);
+    CHECK_INT(plait__ring_borrow(ring, &bytes, look), 10);
+    plait__ring_close(ring);
+    seen = plait__bell_announce(&ring->get_bell, 0);
+    CHECK_INT(plait__ring_release(ring, bytes), 0);
+    check_rings(&ring->get_bell, seen, true);
+}
+
+TEST(the_last_task_done_rings_for_who_joins)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ 0 });
+    uint32_t seen = plait__bell_announce(&ring->join_bell, 0);
+    void *bytes = NULL;
+
+    CHECK_INT(put(ring, 10), 0);
+    CHECK_INT(plait__ring_reserve(ring, &bytes, 10, look), 0);
+    CHECK_INT(plait__ring_abort(ring, bytes), 0);
+    CHECK_INT(get(ring), 10);
+    CHECK_INT(get(ring), -EAGAIN);
+    CHECK_INT(plait__ring_unfinished(ring), 1);
+    seen = plait__bell_announce(&ring->join_bell, 0);
+    CHECK_INT(plait__ring_task_done(ring), 0);
+    check_rings(&ring->join_bell, seen, true);
+}
+
+/* ---- what the dead leave ---- */
+
+TEST(an_item_that_never_came_is_counted_once)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ 0 });
+    void *bytes = NULL;
+    uint64_t before;
+
+    CHECK_INT(plait__ring_reserve(ring, &bytes, 10, look), 0);
+    before = ((struct record *)bytes - 1)->ctl;
+    CHECK_INT(plait__ring_abort(ring, bytes), 0);
+    CHECK_INT((uint32_t)ring->skipped, 1);
+    /* as if it was killed when it had counted and not yet said so in the record */
+    ((struct record *)bytes - 1)->ctl = (before & ~UINT64_C(15)) | RECORD_SKIP;
+    ring->take = ring->free = 0;
+    CHECK_INT(get(ring), -EAGAIN);
+    CHECK_INT((uint32_t)ring->skipped, 1);
+    CHECK_INT(plait__ring_unfinished(ring), 0);
+}

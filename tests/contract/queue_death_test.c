@@ -1,0 +1,308 @@
+/* Queues whose users are killed or stopped at chosen places.
+ * SPDX-License-Identifier: MIT
+ */
+#include "queue_support.h"
+
+#include "sync/owned.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+/* Forks a child that does this and then stands until it is killed. */
+#define CHILD_THAT(does)                  \
+    do {                                  \
+        fflush(NULL);                     \
+        child = fork();                   \
+        if (child == 0) {                 \
+            does;                         \
+            *is_there = 1;                \
+            for (;;)                      \
+                pause();                  \
+        }                                 \
+        while (!__atomic_load_n(is_there, __ATOMIC_SEQ_CST)) \
+            sched_yield();                \
+        *is_there = 0;                    \
+    } while (0)
+
+static pid_t child;
+static volatile int *is_there;
+
+static void prepare(plait_queue_opts opts)
+{
+    is_there = share(sizeof *is_there);
+    queue = create(opts);
+}
+
+static void kill_child(void)
+{
+    CHECK_INT(kill(child, SIGKILL), 0);
+    CHECK_INT(waitpid(child, NULL, 0), child);
+}
+
+static void stop_child(void)
+{
+    siginfo_t info;
+
+    CHECK_INT(kill(child, SIGSTOP), 0);
+    CHECK_INT(waitid(P_PID, (id_t)child, &info, WSTOPPED), 0);
+}
+
+static void reserve(size_t n)
+{
+    void *bytes = NULL;
+
+    CHECK_INT(plait_queue_reserve(queue, &bytes, n, PLAIT_NOWAIT), 0);
+}
+
+static void borrow(size_t n)
+{
+    const void *bytes = NULL;
+
+    while (n-- > 0)
+        CHECK(plait_queue_borrow(queue, &bytes, PLAIT_NOWAIT) >= 0);
+}
+
+/* Waits as long as it takes. */
+static void await_next(const char *text)
+{
+    char buf[64];
+    ssize_t n = plait_queue_get(queue, buf, sizeof buf, PLAIT_FOREVER);
+
+    CHECK_INT(n, (ssize_t)strlen(text));
+    CHECK_MEM(buf, (size_t)n, text, strlen(text));
+}
+
+TEST(what_a_killed_process_had_reserved_is_passed_over)
+{
+    prepare((plait_queue_opts){ 0 });
+    CHILD_THAT(reserve(100); reserve(0));
+    put_text("next");
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
+    kill_child();
+    check_next("next");
+    check_empty();
+    CHECK_INT(plait_queue_task_done(queue), 0);
+    CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), 0);
+}
+
+TEST(what_a_killed_process_had_borrowed_comes_again)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    put_text("b");
+    put_text("c");
+    CHILD_THAT(borrow(2));
+    CHECK_INT(plait_queue_size(queue), 1);
+    kill_child();
+    check_next("c"); /* it was the first when we looked */
+    check_next("a");
+    check_next("b");
+    check_empty();
+}
+
+TEST(it_comes_in_its_place)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    put_text("b");
+    CHILD_THAT(borrow(2));
+    kill_child();
+    CHECK_INT(plait_queue_peek(queue, NULL, 0, PLAIT_NOWAIT), 1);
+    put_text("c");
+    check_next("a");
+    check_next("b");
+    check_next("c");
+    check_empty();
+}
+
+TEST(who_waits_gets_what_a_killed_process_had_borrowed)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(borrow(1));
+    pid_t killer = fork();
+    if (killer == 0) {
+        await_sleeper(&queue->ring.get_bell);
+        kill(child, SIGKILL);
+        _exit(0);
+    }
+    await_next("a");
+    CHECK_INT(waitpid(killer, NULL, 0), killer);
+    CHECK_INT(waitpid(child, NULL, 0), child);
+}
+
+TEST(a_stopped_process_keeps_what_it_borrowed)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(borrow(1));
+    stop_child();
+    CHECK_INT(plait_queue_get(queue, NULL, 0, plait_after_ms(300)), -ETIMEDOUT);
+    kill_child();
+    check_next("a");
+}
+
+TEST(a_stopped_process_keeps_what_it_reserved)
+{
+    prepare((plait_queue_opts){ 0 });
+    CHILD_THAT(reserve(1));
+    stop_child();
+    put_text("a");
+    CHECK_INT(plait_queue_get(queue, NULL, 0, plait_after_ms(300)), -ETIMEDOUT);
+    kill_child();
+    check_next("a");
+}
+
+TEST(room_that_a_killed_process_had_reserved_is_room_again)
+{
+    prepare((plait_queue_opts){ .max_items = 2 });
+    CHILD_THAT(reserve(100); reserve(1));
+    CHECK_INT(plait_queue_put(queue, "a", 1, PLAIT_NOWAIT), -ETIMEDOUT);
+    kill_child();
+    put_text("a");
+    CHILD_THAT(reserve(1));
+    kill_child();
+    CHECK_INT(plait_queue_put(queue, "b", 1, PLAIT_NOWAIT), -ETIMEDOUT); /* behind one in use */
+    check_next("a");
+    put_text("b");
+    check_next("b");
+}
+
+TEST(who_waits_for_room_gets_what_a_killed_process_had_reserved)
+{
+    prepare((plait_queue_opts){ .max_items = 1 });
+    CHILD_THAT(reserve(1));
+    pid_t killer = fork();
+    if (killer == 0) {
+        await_sleeper(&queue->ring.put_bell);
+        kill(child, SIGKILL);
+        _exit(0);
+    }
+    CHECK_INT(plait_queue_put(queue, "a", 1, PLAIT_FOREVER), 0);
+    CHECK_INT(waitpid(killer, NULL, 0), killer);
+}
+
+TEST(room_of_an_item_that_a_killed_process_had_released_is_room_again)
+{
+    prepare((plait_queue_opts){ .max_items = 1 });
+    put_text("a");
+    /* as if it was killed between its two last steps */
+    CHILD_THAT(borrow(1); ((uint64_t *)(void *)queue->ring.data)[0] &= ~UINT64_C(15);
+               ((uint64_t *)(void *)queue->ring.data)[0] |= 5);
+    kill_child();
+    put_text("b");
+    check_next("b");
+    check_empty();
+}
+
+static int grab(uint32_t *lock)
+{
+    return plait__owned_acquire(lock, true, PLAIT_NOWAIT);
+}
+
+TEST(a_process_killed_in_a_put_is_in_nobodys_way)
+{
+    prepare((plait_queue_opts){ 0 });
+    CHILD_THAT(CHECK_INT(grab(&queue->ring.put_lock), 0));
+    stop_child();
+    CHECK_INT(plait_queue_put(queue, "x", 1, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_queue_put(queue, "x", 1, plait_after_ms(150)), -ETIMEDOUT);
+    kill_child();
+    put_text("a");
+    check_next("a");
+}
+
+TEST(a_process_killed_in_a_get_is_in_nobodys_way)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(CHECK_INT(grab(&queue->ring.get_lock), 0));
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
+    kill_child();
+    check_next("a");
+    check_empty();
+}
+
+TEST(what_a_killed_process_had_got_does_not_come_again)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    put_text("b");
+    /* as if it was killed between the two steps of the hand-over */
+    CHILD_THAT(CHECK_INT(grab(&queue->ring.get_lock), 0);
+               queue->ring.free += (UINT64_C(1) << 32) + 2);
+    kill_child();
+    check_next("b");
+    check_empty();
+    CHECK_INT(queue->ring.free, queue->ring.take);
+}
+
+TEST(a_single_producer_and_consumer_is_followed_by_another_when_it_is_dead)
+{
+    prepare((plait_queue_opts){ .single_producer = true, .single_consumer = true });
+    CHILD_THAT(put_text("a"); put_text("b"); check_next("a"));
+    CHECK_INT(plait_queue_put(queue, "x", 1, PLAIT_NOWAIT), -EBUSY);
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -EBUSY);
+    kill_child();
+    check_next("b");
+    put_text("c");
+    check_next("c");
+    check_empty();
+}
+
+TEST(a_reservation_of_a_killed_process_does_not_hold_up_the_end)
+{
+    prepare((plait_queue_opts){ 0 });
+    CHILD_THAT(reserve(10));
+    CHECK_INT(plait_queue_close(queue), 0);
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
+    kill_child();
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_FOREVER), -EPIPE);
+    CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), 0);
+}
+
+TEST(a_closed_queue_is_drained_when_nothing_can_come_back)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(borrow(1));
+    CHECK_INT(plait_queue_close(queue), 0);
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
+    kill_child();
+    check_next("a");
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -EPIPE);
+}
+
+static int join_and_tell(void)
+{
+    int rc = plait_queue_join(queue, PLAIT_FOREVER);
+
+    _exit(rc == 0 ? 0 : 1);
+}
+
+TEST(a_join_does_not_wait_for_what_a_killed_process_had_reserved)
+{
+    int status;
+
+    prepare((plait_queue_opts){ 0 });
+    CHILD_THAT(reserve(10));
+    pid_t joiner = fork();
+    if (joiner == 0)
+        join_and_tell();
+    await_sleeper(&queue->ring.join_bell);
+    kill_child();
+    CHECK_INT(waitpid(joiner, &status, 0), joiner);
+    CHECK_INT(status, 0);
+}
+
+TEST(a_destroy_does_not_wait_for_a_killed_process)
+{
+    prepare((plait_queue_opts){ 0 });
+    child = fork();
+    if (child == 0)
+        plait_queue_get(queue, NULL, 0, PLAIT_FOREVER);
+    await_visitors(1);
+    kill_child();
+    CHECK(plait__queue_is_left(queue));
+    plait_queue_destroy(queue);
+}

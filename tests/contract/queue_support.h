@@ -1,0 +1,135 @@
+/* What the tests of queues share: a queue, looks at it, and items of all sizes that tell whether they
+ * are whole.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PLAIT_TESTS_QUEUE_SUPPORT_H
+#define PLAIT_TESTS_QUEUE_SUPPORT_H
+
+#include "chan/queue.h"
+
+#include <plait.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "test.h"
+
+static plait_queue *queue;
+
+static inline plait_queue *create(plait_queue_opts opts)
+{
+    plait_queue *made = NULL;
+
+    CHECK_INT(plait_queue_create(&made, &opts), 0);
+    CHECK(made != NULL);
+    return made;
+}
+
+static inline void put_text(const char *text)
+{
+    CHECK_INT(plait_queue_put(queue, text, strlen(text), PLAIT_NOWAIT), 0);
+}
+
+static inline void check_next(const char *text)
+{
+    char buf[64];
+    ssize_t n = plait_queue_get(queue, buf, sizeof buf, PLAIT_NOWAIT);
+
+    CHECK_INT(n, (ssize_t)strlen(text));
+    CHECK_MEM(buf, (size_t)n, text, strlen(text));
+}
+
+static inline void check_empty(void)
+{
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK(plait_queue_is_empty(queue));
+}
+
+/* Until some task is about to sleep at this bell. */
+static inline void await_sleeper(const uint32_t *bell)
+{
+    while (!plait__bell_awaited(bell))
+        sched_yield();
+}
+
+/* Until so many tasks wait at the queue. */
+static inline void await_visitors(unsigned wanted)
+{
+    uint64_t n;
+
+    do {
+        n = 0;
+        for (unsigned i = 0; i < PLAIT__QUEUE_VISITS; i++)
+            n += __atomic_load_n(&queue->visits[i], __ATOMIC_SEQ_CST) >> 32;
+        sched_yield();
+    } while (n < wanted);
+}
+
+/* ---- items ---- */
+
+enum {
+    ITEM_MOST = 3000 /* bytes */
+};
+
+struct item {
+    uint32_t producer, number, size, sum;
+};
+
+static inline uint32_t item_size(uint32_t producer, uint32_t number)
+{
+    uint32_t mixed = (number * 2654435761U) ^ (producer * 40503U);
+
+    mixed ^= mixed >> 15;
+    /* mostly small, all sizes that are copied with the lock held and some that are not */
+    return (uint32_t)sizeof(struct item) +
+           (mixed % 8 == 0 ? mixed / 8 % (ITEM_MOST - 16) : mixed / 8 % 64);
+}
+
+/* Fills the bytes behind the head; their sum. */
+static inline uint32_t fill(unsigned char *bytes, const struct item *item, bool is_check)
+{
+    uint32_t sum = item->producer * 31 + item->number;
+
+    for (uint32_t i = sizeof *item; i < item->size; i++) {
+        if (!is_check)
+            bytes[i] = (unsigned char)(item->number + i);
+        sum = sum * 16777619U ^ bytes[i];
+    }
+    return sum;
+}
+
+static inline size_t make_item(unsigned char *bytes, uint32_t producer, uint32_t number)
+{
+    struct item item = { producer, number, item_size(producer, number), 0 };
+
+    item.sum = fill(bytes, &item, false);
+    memcpy(bytes, &item, sizeof item);
+    return item.size;
+}
+
+/* CHECKs that it is whole. */
+static inline struct item check_item(unsigned char *bytes, size_t n)
+{
+    struct item item;
+
+    CHECK(n >= sizeof item);
+    memcpy(&item, bytes, sizeof item);
+    CHECK_INT(item.size, n);
+    CHECK_INT(fill(bytes, &item, true), item.sum);
+    return item;
+}
+
+static inline void *share(size_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(at != MAP_FAILED);
+    return at;
+}
+
+#endif
