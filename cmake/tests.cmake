@@ -12,6 +12,16 @@ add_library(plait-harness OBJECT tests/harness/test.c)
 target_include_directories(plait-harness PUBLIC tests/harness include src)
 target_link_libraries(plait-harness PRIVATE plait-flags)
 
+# What kills a process at each of its instructions: where there is no way to do that, its tests are skipped with words.
+set(tracer none)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND NOT PLAIT_SANITIZE)
+    set(tracer x86_64)
+endif()
+add_library(plait-step OBJECT tests/harness/step.c tests/harness/step_points.c tests/harness/step_stage.c
+    tests/harness/trace_${tracer}.c)
+target_include_directories(plait-step PUBLIC tests/harness include src)
+target_link_libraries(plait-step PRIVATE plait-flags)
+
 # Registers one ctest entry, and with FALLBACKS a second one in which every probe of os/ is switched off: a 5.10 kernel's
 # profile.
 function(plait_register name label)
@@ -64,6 +74,17 @@ foreach(label contract fault)
     foreach(file ${files})
         plait_test_program(${file} ${label})
     endforeach()
+endforeach()
+
+# Stepped tests: bound at the start, so that no step is the dynamic linker's.
+file(GLOB files CONFIGURE_DEPENDS tests/stress/*_test.c)
+foreach(file ${files})
+    plait_test_program(${file} stress)
+    cmake_path(GET file STEM name)
+    string(REGEX REPLACE "_test$" "" name ${name})
+    target_link_libraries(stress-${name}-test PRIVATE plait-step)
+    target_link_options(stress-${name}-test PRIVATE -Wl,-z,now)
+    set_tests_properties(stress-${name} PROPERTIES TIMEOUT 300)
 endforeach()
 
 # Tests in Python (standard library only): they find the tool in $PLAIT, the tree in $PLAIT_SOURCE.
