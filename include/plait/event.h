@@ -35,7 +35,7 @@ typedef struct plait_event {
  *   event     the event.
  *   Returns   0, also when it was set already.
  *   Blocks    no.
- *   From      any task; a signal handler too.
+ *   From      any task; not a signal handler.
  *   Errors    -EINVAL  event is NULL.
  *   Fork      usable in the child; in private memory it is a copy.
  *   Since     0.1

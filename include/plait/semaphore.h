@@ -97,7 +97,7 @@ PLAIT_API int plait_semaphore_acquire(plait_semaphore *semaphore, plait_deadline
  *   semaphore  the semaphore.
  *   Returns    0.
  *   Blocks     no.
- *   From       any task, whether it has acquired one or not; a signal handler too.
+ *   From       any task, whether it has acquired one or not; not a signal handler.
  *   Errors     -EOVERFLOW  there are as many as may be already; nothing changed.
  *              -EINVAL     semaphore is NULL.
  *   Fork       usable in the child; in private memory it is a copy.
@@ -111,7 +111,7 @@ PLAIT_API int plait_semaphore_release(plait_semaphore *semaphore);
  *   n          how many, at least 1.
  *   Returns    0.
  *   Blocks     no.
- *   From       any task, whether it has acquired one or not; a signal handler too.
+ *   From       any task, whether it has acquired one or not; not a signal handler.
  *   Errors     -EOVERFLOW  there would be more than may be; nothing changed.
  *              -EINVAL     semaphore is NULL, or n is 0.
  *   Fork       usable in the child; in private memory it is a copy.

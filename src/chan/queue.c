@@ -26,7 +26,7 @@ int plait_queue_create_sized(plait_queue **ret, const plait_queue_opts *opts, si
 {
     plait_queue_opts ours;
     plait_queue *queue;
-    size_t bytes;
+    size_t bytes = 0;
     void *block;
     int rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
 

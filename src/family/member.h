@@ -25,7 +25,7 @@ struct plait__self {
     uint32_t heap_slabs[32]; /* of heap.c: the slab of each size that we take blocks from */
 };
 
-/* Where it is; a page of zeroes before the first join. */
+/* Atomic: where it is; zeroes before the first join. */
 extern struct plait__self *plait__self;
 
 /* Our id; makes the family or joins it when that is new. 0, -ENOMEM; -EUSERS: the table is full of
@@ -35,7 +35,9 @@ int plait__member_join(void);
 /* Our id, or 0 when plait__member_join has not been called since the start or the fork. */
 static inline uint32_t plait__member_self(void)
 {
-    return __atomic_load_n(&plait__self->member, __ATOMIC_ACQUIRE);
+    const struct plait__self *self = __atomic_load_n(&plait__self, __ATOMIC_ACQUIRE);
+
+    return __atomic_load_n(&self->member, __ATOMIC_ACQUIRE);
 }
 
 /* Has every thread of that member executed its last instruction? Proven by the kernel; a system

@@ -23,9 +23,8 @@ enum {
     COMMIT_AT_ONCE = 1 << 20 /* a signal makes the kernel begin again, and there may be many */
 };
 
-/* A leak checker that looks at each page takes memory for it: not too many. */
-#define MOST_WHEN_CHECKED ((uint64_t)256 << 20)
-/* How long the file is at first: what a process can use that has closed it. */
+/* How long the file is at first: what a process can use that has closed it; and all of it under
+ * valgrind, whose leak checker touches each page and does not come back from behind the end. */
 #define FIRST_EXTENT ((size_t)128 << 20)
 /* Without a file there is no end before which mlockall(2) would stop. */
 #define MOST_WITHOUT_FILE ((uint64_t)1 << 30)
@@ -111,7 +110,7 @@ int plait__os_shared_reserve(size_t least, size_t most, struct plait__shared *re
 
     most = bound(most, least, limit_on(RLIMIT_AS) / 4); /* the rest is the program's */
     if (is_under_valgrind())
-        most = bound(most, least, MOST_WHEN_CHECKED);
+        most = bound(most, least, FIRST_EXTENT);
     if (!reserve_file(least, most, ret)) {
         size_t bytes = map_most(-1, least, bound(most, least, MOST_WITHOUT_FILE), &base);
         if (bytes == 0)
@@ -206,11 +205,7 @@ int plait__os_shared_decommit(const struct plait__shared *shared, size_t offset,
 
 size_t plait__os_page_bytes(void)
 {
-    static size_t bytes;
-
-    if (bytes == 0)
-        bytes = (size_t)sysconf(_SC_PAGESIZE);
-    return bytes;
+    return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Where the kernel wipes nothing: an emulator. Then only forks by the C library are seen. */

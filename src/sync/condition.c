@@ -12,12 +12,12 @@
  * So a notify that nobody waits for leaves nothing, no waiter goes on by an older notify, and a
  * time-out that meets a notify becomes one. What a SIGKILL leaves behind:
  *
- *     a waiter         is counted for ever. A later notify may leave a grant to it, by which
- *                      another waiter will go on for nothing one day. None is kept from the living:
- *                      the grant is for whoever takes it, and each sleep in shared memory ends
- *     within 100 ms. a notifier       between grant and sequence: that notify did not happen, or
- *                      waits for the next one, which moves the sequence also if all waiters have
- *     their grants. one in between sequence and wake: the sleepers see it when their slice ends.
+ *     a waiter     is counted for ever. A later notify may leave a grant to it, by which another
+ *                  waiter will go on for nothing one day. None is kept from the living: the grant is
+ *                  for whoever takes it, and each sleep in shared memory ends within 100 ms.
+ *     a notifier   before the sequence moved: that notify did not happen, or waits for the next
+ *                  one, which moves the sequence also if all waiters have their grants. After it
+ *                  moved: the sleepers see it when their slice ends.
  *
  * A grant does not say whose it is: as many go on as were notified, but which ones is not said. Of
  * two notifies, the second may let two waiters go on that came after the first, if they look before

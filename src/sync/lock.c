@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 /* The word is ours. */
-static int enter(plait_lock *lock, uint64_t self)
+static inline int enter(plait_lock *lock, uint64_t self)
 {
     /* relaxed, both: the word's release hands them on */
     __atomic_store_n(&lock->holder, self, __ATOMIC_RELAXED);
@@ -27,62 +27,67 @@ static __attribute__((noinline)) int acquire_slowly(plait_lock *lock, bool takes
 {
     int rc;
 
+    if (lock == NULL)
+        return -EINVAL;
     if (plait__lock_is_mine(lock))
         return -EDEADLK;
     rc = plait__owned_acquire_slowly(&lock->word, takes_broken, until);
     return rc < 0 ? rc : enter(lock, plait__task_id()); /* only now we are surely a member */
 }
 
+/* The way of a free lock: no call, no frame. Whatever is not as usual goes the slow one. */
 static inline int acquire(plait_lock *lock, bool takes_broken, plait_deadline until)
 {
-    uint64_t self = plait__task_id();
-    uint32_t member = (uint32_t)(self >> 32), free = 0;
+    uint32_t member = plait__member_self(), number = plait__running_number, free = 0;
 
+    if (__builtin_expect(lock == NULL || member == 0 || number == 0, 0))
+        return acquire_slowly(lock, takes_broken, until);
     /* acquire: pairs with the release of the last holder */
-    if (__builtin_expect(member != 0, 1) &&
-        __atomic_compare_exchange_n(&lock->word, &free, member, false, __ATOMIC_ACQUIRE,
+    if (__atomic_compare_exchange_n(&lock->word, &free, member, false, __ATOMIC_ACQUIRE,
                                     __ATOMIC_RELAXED))
-        return enter(lock, self);
+        return enter(lock, plait__make_task_id(member, number));
     return acquire_slowly(lock, takes_broken, until);
 }
 
-static inline void release(plait_lock *lock)
+/* pre: we hold it. */
+static inline int release(plait_lock *lock)
 {
     __atomic_store_n(&lock->holder, 0, __ATOMIC_RELAXED);
     plait__owned_release(&lock->word);
+    return 0;
+}
+
+static __attribute__((noinline)) int refuse(const plait_lock *lock)
+{
+    return lock == NULL ? -EINVAL : -EPERM;
 }
 
 int plait_lock_acquire(plait_lock *lock, plait_deadline until)
 {
-    if (lock == NULL)
-        return -EINVAL;
     return acquire(lock, false, until);
 }
 
 int plait_lock_recover(plait_lock *lock, plait_deadline until)
 {
-    if (lock == NULL)
-        return -EINVAL;
     return acquire(lock, true, until);
-}
-
-int plait_lock_repaired(plait_lock *lock)
-{
-    if (lock == NULL)
-        return -EINVAL;
-    if (!plait__lock_is_mine(lock))
-        return -EPERM;
-    plait__owned_mend(&lock->word);
-    return 0;
 }
 
 int plait_lock_release(plait_lock *lock)
 {
-    if (lock == NULL)
-        return -EINVAL;
-    if (!plait__lock_is_mine(lock))
-        return -EPERM;
-    release(lock);
+    uint64_t self = plait__make_task_id(plait__member_self(), plait__running_number);
+
+    /* 0: we have never been asked who we are, and it is nobody's */
+    if (__builtin_expect(lock == NULL || self == 0, 0) ||
+        __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) != self)
+        return refuse(lock);
+    return release(lock);
+}
+
+int plait_lock_repaired(plait_lock *lock)
+{
+    if (lock == NULL || !plait__lock_is_mine(lock))
+        return refuse(lock);
+    plait__owned_mend(&lock->word);
     return 0;
 }
 

@@ -8,10 +8,15 @@
 #include "wait/sleeper.h"
 #include <plait/lock.h>
 
+static inline uint64_t plait__make_task_id(uint32_t member, uint32_t number)
+{
+    return (uint64_t)member << 32 | number;
+}
+
 /* Who we are: process and task. Never 0, even of a process that is not in the family yet. */
 static inline uint64_t plait__task_id(void)
 {
-    return (uint64_t)plait__member_self() << 32 | plait__task_number();
+    return plait__make_task_id(plait__member_self(), plait__task_number());
 }
 
 /* Does the running task hold it? */

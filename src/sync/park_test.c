@@ -219,6 +219,32 @@ TEST(a_wake_spent_on_who_gives_up_reaches_the_next_one)
     CHECK_INT(results[1], 0);
 }
 
+static void acquire_and_release(void *arg)
+{
+    results[(uintptr_t)arg] = plait_lock_acquire(&lock, PLAIT_FOREVER);
+    CHECK_INT(plait_lock_release(&lock), 0);
+}
+
+static void hold_once(void *arg)
+{
+    (void)arg;
+    CHECK_INT(plait_lock_acquire(&lock, PLAIT_NOWAIT), 0);
+    yield(); /* the others park */
+    CHECK_INT(plait_lock_release(&lock), 0);
+}
+
+TEST(who_was_woken_wakes_the_next_one)
+{
+    add(hold_once);
+    for (int i = 1; i <= 3; i++) {
+        results[i] = 99;
+        add(acquire_and_release);
+    }
+    loop_run(&loop);
+    for (int i = 1; i <= 3; i++)
+        CHECK_INT(results[i], 0);
+}
+
 static void take_impatiently(void *arg)
 {
     (void)arg;

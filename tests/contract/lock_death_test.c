@@ -184,6 +184,7 @@ CLAIM_OF_PROCESSES(a_holder_that_exits_is_dead_too)
 
     CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
     CHECK_INT(plait_lock_acquire(lock, PLAIT_FOREVER), -EOWNERDEAD);
+    plait_task_destroy(task);
 }
 
 /* Killed at any time, also inside acquire and release: the lock goes on, and nobody is in there

@@ -1,6 +1,7 @@
 /* The contract of locks for many readers or one writer.
  * SPDX-License-Identifier: MIT
  */
+#include "os/cpu.h"
 #include "sync.h"
 
 static bool has_waiter(const plait_rwlock *rwlock)
@@ -146,14 +147,21 @@ struct pair {
     long a, b; /* lock */
 };
 
+static void stay_a_little(void)
+{
+    for (int i = 0; i < 30; i++)
+        plait__os_cpu_relax();
+}
+
 static int read_and_write_often(void *arg)
 {
     struct pair *pair = arg;
 
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < 4000; i++) {
         if (i % 4 == 0) {
             CHECK_INT(plait_rwlock_acquire_write(&pair->lock, PLAIT_FOREVER), 0);
             pair->a++;
+            stay_a_little();
             if (i % 128 == 0)
                 plait_sleep(plait_after_ns(1000));
             pair->b++;
@@ -162,7 +170,8 @@ static int read_and_write_often(void *arg)
             CHECK_INT(plait_rwlock_acquire_read(&pair->lock, PLAIT_FOREVER), 0);
             seen = pair->b;
             CHECK_INT(pair->a, seen);
-            if (i % 64 == 1)
+            stay_a_little();
+            if (i % 128 == 1)
                 plait_sleep(plait_after_ns(1000));
             CHECK_INT(*(volatile long *)&pair->a, seen); /* nor written meanwhile */
         }
@@ -180,7 +189,7 @@ CLAIM(readers_see_nothing_half_written)
         tasks[i] = start(read_and_write_often, pair);
     for (int i = 0; i < 4; i++)
         CHECK_INT(join(tasks[i]), 0);
-    CHECK_INT(pair->a, 4 * 750);
+    CHECK_INT(pair->a, 4 * 1000);
     for (int i = 0; i < 56; i++)
         CHECK_INT(pair->lock.readers[i], 0);
 }
