@@ -21,7 +21,6 @@ struct plait__self {
     uint32_t member;         /* atomic: 0: not in the family yet */
     uint32_t is_joining;     /* atomic: a thread of this process is about to join */
     uint32_t heap_lock;      /* atomic: of heap.c, between the threads of this process */
-    uint32_t last_task;      /* atomic: of wait/, the last number given to a task of this process */
     uint32_t heap_slabs[32]; /* of heap.c: the slab of each size that we take blocks from */
 };
 
