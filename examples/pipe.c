@@ -32,7 +32,8 @@ int main(int argc, char **argv)
     for (long n = 2; rc == 0 && n < 1000; n *= 7) {
         long square;
         rc = plait_pipe_send(asker, &n, sizeof n, plait_after_ms(5000));
-        if (rc == 0 && plait_pipe_recv(asker, &square, sizeof square, plait_after_ms(5000)) == sizeof square)
+        if (rc == 0 &&
+            plait_pipe_recv(asker, &square, sizeof square, plait_after_ms(5000)) == sizeof square)
             printf("%ld * %ld = %ld\n", n, n, square);
     }
     plait_pipe_destroy(asker);

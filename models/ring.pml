@@ -1,7 +1,7 @@
 /* Model of the owned-record ring (src/chan/ring*.c), for spin.
  * SPDX-License-Identifier: MIT
  *
- * Two producers put three items, small and large; two consumers get them, as small or as large ones;
+ * Producers put items, small and large; two consumers get them, as small or as large ones;
  * somebody closes the ring at any moment or never; up to KILLS processes are killed at any step, within
  * repairs too. Each access to shared memory is one step, and whoever is dead takes no further one. A
  * sleeper is a step that waits until there would be something to do: wakes are the other model's.
@@ -38,10 +38,15 @@
 #ifndef MUTANT
 #define MUTANT 0
 #endif
-#ifndef FIRST /* how many of the three items the first producer puts; the second one puts the rest */
+#ifndef ITEMS
+#define ITEMS 3
+#endif
+#ifndef FIRST /* how many of them the first producer puts; the second one puts the rest */
 #define FIRST 2
 #endif
-#define R 2 /* records */
+#ifndef R /* records, 1 or 2 */
+#define R 2
+#endif
 
 #define NONE 0
 #define RSV 1
@@ -67,6 +72,11 @@ byte handed[4];
 #else
 #define LOST(p) DEAD(p)
 #endif
+#if MUTANT == 2
+#define CAN_BE_FREED(s) (s == DONE || s == SKIP || s == TAKEN)
+#else
+#define CAN_BE_FREED(s) (s == DONE || s == SKIP)
+#endif
 #define AT(i) ((i) % R)
 #define STEP(x) atomic { alive[me] -> x }
 #define WHEN(c, x) atomic { alive[me] && (c) -> x }
@@ -77,9 +87,16 @@ byte handed[4];
 #define CAN_TIDY (LOCK_OF_DEAD || (fre < take && (state[AT(fre)] == DONE || state[AT(fre)] == SKIP)) || \
                   AT_TAKE(SKIP) || AT_TAKE(DONE) || (AT_TAKE(RSV) && DEAD(owner[AT(take)])))
 #define TAKEN_BY_DEAD(i) (fre < take && state[i] == TAKEN && DEAD(owner[i]))
-#define TAKEN_BY_OTHER(i) (state[i] == TAKEN && owner[i] != me)
+#define TAKEN_BY_OTHER(i) (fre < take && state[i] == TAKEN && owner[i] != me)
+#if R == 1
+#define DEAD_HAVE_SOME TAKEN_BY_DEAD(0)
+#define OTHERS_HAVE_SOME TAKEN_BY_OTHER(0)
+#else
+#define DEAD_HAVE_SOME (TAKEN_BY_DEAD(0) || TAKEN_BY_DEAD(1))
+#define OTHERS_HAVE_SOME (TAKEN_BY_OTHER(0) || TAKEN_BY_OTHER(1))
+#endif
 #define EMPTY (take == tail && closed)
-#define CAN_GET (LOCK_OF_DEAD || TAKEN_BY_DEAD(0) || TAKEN_BY_DEAD(1) || EMPTY || \
+#define CAN_GET (LOCK_OF_DEAD || DEAD_HAVE_SOME || EMPTY || \
                  (take < tail && (state[AT(take)] != RSV || DEAD(owner[AT(take)]))))
 
 inline lock_put()
@@ -96,12 +113,9 @@ inline sweep()
 #if MUTANT != 5
     STEP(at = fre);
     do
-    :: WHEN(at >= take, break)
-    :: WHEN(at < take, skip);
-       if
-       :: WHEN(state[AT(at)] == TAKEN && LOST(owner[AT(at)]), take = at); break
-       :: WHEN(!(state[AT(at)] == TAKEN && LOST(owner[AT(at)])), at++)
-       fi
+    :: WHEN(at >= take, at = 0; break)
+    :: WHEN(at < take && state[AT(at)] == TAKEN && LOST(owner[AT(at)]), take = at; at = 0; break)
+    :: WHEN(at < take && !(state[AT(at)] == TAKEN && LOST(owner[AT(at)])), at++)
     od
 #else
     skip
@@ -132,40 +146,28 @@ inline reclaim()
 {
     STEP(at = fre);
     do
-    :: WHEN(at >= take, break)
-    :: WHEN(at < take, skip);
-       if
-#if MUTANT == 2
-       :: WHEN(state[AT(at)] == DONE || state[AT(at)] == SKIP || state[AT(at)] == TAKEN, at++)
-       :: WHEN(!(state[AT(at)] == DONE || state[AT(at)] == SKIP || state[AT(at)] == TAKEN), skip); break
-#else
-       :: WHEN(state[AT(at)] == DONE || state[AT(at)] == SKIP, at++)
-       :: WHEN(!(state[AT(at)] == DONE || state[AT(at)] == SKIP), skip); break
-#endif
-       fi
+    :: WHEN(at < take && CAN_BE_FREED(state[AT(at)]), at++)
+    :: WHEN(at >= take || !CAN_BE_FREED(state[AT(at)]), break)
     od;
-    STEP(fre = at; assert(fre <= tail))
+    STEP(fre = at; at = 0; assert(fre <= tail))
 }
 
 /* With get_lock: moves take to the first item; is there one? */
 inline walk()
 {
-    got = false;
-    STEP(at = take);
+    STEP(at = take; got = false);
     do
     :: WHEN(at >= tail, break)
-    :: WHEN(at < tail, skip);
-       if
-       :: WHEN(state[AT(at)] == RSV && !DEAD(owner[AT(at)]), skip); break
+    :: WHEN(at < tail && state[AT(at)] == RSV && !DEAD(owner[AT(at)]), break)
 #if MUTANT == 11
-       :: WHEN(state[AT(at)] == RSV && DEAD(owner[AT(at)]), skip); break
+    :: WHEN(at < tail && state[AT(at)] == RSV && DEAD(owner[AT(at)]), break)
 #else
-       :: WHEN(state[AT(at)] == RSV && DEAD(owner[AT(at)]), state[AT(at)] = SKIP)
+    :: WHEN(at < tail && state[AT(at)] == RSV && DEAD(owner[AT(at)]), state[AT(at)] = SKIP)
 #endif
-       :: WHEN(state[AT(at)] == SKIP || state[AT(at)] == DONE, at++)
-       :: WHEN(state[AT(at)] == TAKEN && !LOST(owner[AT(at)]), at++)
-       :: WHEN((state[AT(at)] == TAKEN && LOST(owner[AT(at)])) || state[AT(at)] == READY, got = true); break
-       fi
+    :: WHEN(at < tail && (state[AT(at)] == SKIP || state[AT(at)] == DONE), at++)
+    :: WHEN(at < tail && state[AT(at)] == TAKEN && !LOST(owner[AT(at)]), at++)
+    :: WHEN(at < tail && ((state[AT(at)] == TAKEN && LOST(owner[AT(at)])) ||
+                          state[AT(at)] == READY), got = true; break)
     od;
     STEP(take = at);
     reclaim()
@@ -186,15 +188,11 @@ again:
     fi;
     do
     :: lock_put();
-       STEP(is_closed = closed);
+       STEP(is_closed = closed; mine = tail); /* one word */
        if
-       :: is_closed -> STEP(put_lock = 0); goto ended
-       :: !is_closed
-       fi;
-       STEP(mine = tail);
-       if
-       :: WHEN(mine - fre < R, break)
-       :: WHEN(mine - fre >= R, put_lock = 0)
+       :: WHEN(is_closed, put_lock = 0); goto ended
+       :: WHEN(!is_closed && mine - fre < R, break)
+       :: WHEN(!is_closed && mine - fre >= R, put_lock = 0; mine = 0)
        fi;
 #if MUTANT == 7
        WHEN(tail - fre < R || closed, skip)
@@ -264,23 +262,24 @@ proctype Consumer(byte me)
        sweep();
        walk();
        /* if nobody died meanwhile, nothing is left undone */
-       STEP(assert(got || kills != deaths || !(TAKEN_BY_DEAD(0) || TAKEN_BY_DEAD(1))));
+       STEP(assert(got || kills != deaths || !DEAD_HAVE_SOME));
        is_drained = false;
        if
        :: got
 #if MUTANT == 9
        :: !got -> STEP(is_drained = EMPTY)
 #else
-       :: !got -> STEP(is_drained = (EMPTY && !(fre < take && (TAKEN_BY_OTHER(0) || TAKEN_BY_OTHER(1)))))
+       :: !got -> STEP(is_drained = (EMPTY && !OTHERS_HAVE_SOME))
 #endif
        fi;
+       deaths = 0;
        if
        :: is_drained -> STEP(get_lock = 0); break
        :: !is_drained && !got -> STEP(get_lock = 0);
           /* sleeps until something else has happened than that the ring was closed */
-          WHEN(!EMPTY || LOCK_OF_DEAD || TAKEN_BY_DEAD(0) || TAKEN_BY_DEAD(1) ||
-               !(fre < take && (TAKEN_BY_OTHER(0) || TAKEN_BY_OTHER(1))), skip)
-       :: got -> mine = at; STEP(mine = take); /* the walk ended there */
+          WHEN(!EMPTY || LOCK_OF_DEAD || DEAD_HAVE_SOME ||
+               !OTHERS_HAVE_SOME, skip)
+       :: got -> STEP(mine = take); /* the walk ended there */
           if
           :: true -> /* small */
              STEP(got_value = value[AT(mine)]);
@@ -321,7 +320,8 @@ proctype Consumer(byte me)
              reclaim();
              STEP(get_lock = 0)
           fi
-       fi
+       fi;
+       got = false; got_value = 0; mine = 0
     od;
     consumer_ended[me] = true
 }
@@ -358,8 +358,8 @@ init
     atomic {
         run Producer(1, 1, FIRST);
         if
-        :: FIRST < 3 -> run Producer(2, FIRST + 1, 3)
-        :: FIRST == 3 -> producer_ended[2] = true
+        :: FIRST < ITEMS -> run Producer(2, FIRST + 1, ITEMS)
+        :: FIRST == ITEMS -> producer_ended[2] = true
         fi;
         run Consumer(3);
         run Consumer(4);

@@ -13,16 +13,25 @@ static bool change(uint32_t *bell, uint32_t *from, uint32_t to)
     return __atomic_compare_exchange_n(bell, from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+/* The wants of all who are announced. */
+static uint32_t join_wants(uint32_t value, uint32_t want)
+{
+    uint32_t most = plait__bell_want(value), mixed = value & PLAIT__BELL_MIXED;
+
+    if ((most != 0 && most != want) || want == PLAIT__BELL_MOST_WANT)
+        mixed = PLAIT__BELL_MIXED;
+    return (most > want ? most : want) << 1 | mixed;
+}
+
 uint32_t plait__bell_announce(uint32_t *bell, uint32_t want)
 {
     uint32_t value = __atomic_load_n(bell, __ATOMIC_SEQ_CST), next;
 
     if (want > PLAIT__BELL_MOST_WANT)
         want = PLAIT__BELL_MOST_WANT;
-    do {
-        uint32_t most = plait__bell_want(value) > want ? plait__bell_want(value) : want;
-        next = (value & ~(RUNG - 1)) | most << 1 | PLAIT__BELL_AWAITED;
-    } while (next != value && !change(bell, &value, next));
+    do
+        next = (value & ~(RUNG - 1)) | join_wants(value, want) | PLAIT__BELL_AWAITED;
+    while (next != value && !change(bell, &value, next));
     return next;
 }
 

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  *     bit 0         somebody may sleep
- *     bits 1 - 15   the most that a sleeper wants, in units of the owner's choice; saturated
+ *     bits 1 - 14   the most that a sleeper wants, in units of the owner's choice; saturated
+ *     bit 15        they want different things
  *     bits 16 - 31  how often it was rung
  *
  *     sleeper                                  who changes something
@@ -25,7 +26,8 @@
 #include <stdint.h>
 
 #define PLAIT__BELL_AWAITED   UINT32_C(1)
-#define PLAIT__BELL_MOST_WANT UINT32_C(0x7fff)
+#define PLAIT__BELL_MIXED     (UINT32_C(1) << 15)
+#define PLAIT__BELL_MOST_WANT UINT32_C(0x3fff)
 
 /* From now on it is rung when something changes. What to hand to plait__wait_word. */
 uint32_t plait__bell_announce(uint32_t *bell, uint32_t want);
@@ -42,6 +44,13 @@ static inline uint32_t plait__bell_awaited(const uint32_t *bell)
 static inline uint32_t plait__bell_want(uint32_t value)
 {
     return value >> 1 & PLAIT__BELL_MOST_WANT;
+}
+
+/* So much is there: is it enough to wake one of the sleepers, as it would do for any of them? Else
+ * the one that wakes may be the wrong one. */
+static inline bool plait__bell_one_will_do(uint32_t value, uint32_t there)
+{
+    return !(value & PLAIT__BELL_MIXED) && plait__bell_want(value) <= there;
 }
 
 /* Wakes one, if somebody is announced. */

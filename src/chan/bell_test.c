@@ -44,20 +44,24 @@ TEST(all_are_woken_announced_or_not)
     CHECK_INT(plait__bell_want(bell), 0);
 }
 
-TEST(the_most_that_is_wanted_is_known_until_all_are_woken)
+TEST(one_is_woken_when_what_is_there_will_do_for_any)
 {
     uint32_t bell = 0;
 
     plait__bell_announce(&bell, 3);
-    plait__bell_announce(&bell, 7);
-    plait__bell_announce(&bell, 5);
-    CHECK_INT(plait__bell_want(bell), 7);
+    plait__bell_announce(&bell, 3);
+    CHECK(plait__bell_one_will_do(bell, 3));
+    CHECK(!plait__bell_one_will_do(bell, 2));
     plait__bell_ring(&bell);
-    CHECK_INT(plait__bell_want(bell), 7);
-    plait__bell_announce(&bell, UINT32_MAX);
-    CHECK_INT(plait__bell_want(bell), PLAIT__BELL_MOST_WANT);
+    CHECK_INT(plait__bell_want(bell), 3); /* of the other one */
+    plait__bell_announce(&bell, 2);
+    CHECK(!plait__bell_one_will_do(bell, 3)); /* it might be the wrong one */
     plait__bell_ring_all(&bell);
-    CHECK_INT(plait__bell_want(bell), 0);
+    plait__bell_announce(&bell, 2);
+    CHECK(plait__bell_one_will_do(bell, 2));
+    plait__bell_ring_all(&bell);
+    plait__bell_announce(&bell, UINT32_MAX); /* more than can be told */
+    CHECK(!plait__bell_one_will_do(bell, UINT32_MAX));
 }
 
 TEST(who_announces_itself_twice_sees_the_ring_between)

@@ -17,9 +17,9 @@
 #include <errno.h>
 
 enum {
-    SPINS = 400,         /* looks before the first sleep */
-    SPINS_A_LOOK = 15,   /* that a look with the lock counts more */
-    LEAVING_MS = 1000,   /* how long a destroy waits for those who wait */
+    SPINS = 400,       /* looks before the first sleep */
+    SPINS_A_LOOK = 15, /* that a look with the lock counts more */
+    LEAVING_MS = 1000, /* how long a destroy waits for those who wait */
     NOBODY = PLAIT__QUEUE_VISITS,
 };
 
@@ -187,6 +187,7 @@ static ssize_t try_at_once(plait_queue *queue, const struct plait__queue_call *c
 ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *call,
                           plait_deadline until)
 {
+    struct plait__queue_call call_for_less = *call;
     uint32_t *bell = bell_of(queue, call);
     unsigned visit;
     ssize_t rc;
@@ -197,8 +198,9 @@ ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *ca
     rc = spin(queue, call, until);
     if (rc == -EAGAIN)
         rc = sleep_and_try(queue, call, until);
-    /* the wake may have been ours, and others sleep on it */
-    if (plait__bell_awaited(bell) != 0 && may_succeed(queue, call))
+    /* the wake may have been ours, and others sleep on it, perhaps for less than we wanted */
+    call_for_less.bytes = 0;
+    if (plait__bell_awaited(bell) != 0 && may_succeed(queue, &call_for_less))
         plait__bell_ring(bell);
     leave(queue, visit);
     return rc;

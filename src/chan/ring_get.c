@@ -6,8 +6,8 @@
  * this order: `take` lies before `free` then for a moment, and a killed one leaves it there. Else
  * the hand-over is the store of DONE, and `free` follows when all before it are DONE too.
  */
-#include "chan/ring.h"
 #include "base/assert.h"
+#include "chan/ring.h"
 #include "chan/ring_record.h"
 
 #include <errno.h>
@@ -23,8 +23,7 @@ struct found {
 
 /* ---- with get_lock ---- */
 
-/* Who puts again after so much was freed: one if there is room for any of them, who passes the wake
- * on; else whoever it is enough for. */
+/* Who is to look for room again: one, who passes the wake on, or all. */
 static unsigned putters_of(struct plait__ring *ring, uint64_t free)
 {
     uint32_t bell = plait__bell_awaited(&ring->put_bell);
@@ -33,7 +32,7 @@ static unsigned putters_of(struct plait__ring *ring, uint64_t free)
     if (bell == 0)
         return 0;
     used = mark_position(load_relaxed(&ring->tail)) - mark_position(free);
-    return used + plait__bell_want(bell) <= ring->limit ? WAKE_PUTTER : WAKE_PUTTERS;
+    return plait__bell_one_will_do(bell, ring->limit - used) ? WAKE_PUTTER : WAKE_PUTTERS;
 }
 
 static void move_free(struct plait__ring *ring, uint64_t free)
@@ -374,9 +373,8 @@ int plait__ring_release(struct plait__ring *ring, const void *bytes)
 /* The lock of a single consumer is had only when that one is dead. */
 static bool lock_to_tidy(struct plait__ring *ring, unsigned *ret_whom)
 {
-    int rc = ring->has_one_consumer
-                 ? plait__owned_acquire(&ring->get_lock, true, PLAIT_NOWAIT)
-                 : ring_lock(&ring->get_lock, PLAIT_NOWAIT);
+    int rc = ring->has_one_consumer ? plait__owned_acquire(&ring->get_lock, true, PLAIT_NOWAIT)
+                                    : ring_lock(&ring->get_lock, PLAIT_NOWAIT);
 
     *ret_whom = rc > 0 ? recover(ring) : 0;
     return rc >= 0;

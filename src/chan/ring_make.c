@@ -1,8 +1,8 @@
 /* The owned-record ring: its making, its locks and bells, its end.
  * SPDX-License-Identifier: MIT
  */
-#include "chan/ring.h"
 #include "base/assert.h"
+#include "chan/ring.h"
 #include "chan/ring_record.h"
 
 #include <errno.h>

@@ -68,7 +68,8 @@ static inline uint32_t mark_items(uint64_t mark)
 
 static inline uint64_t mark_add(uint64_t mark, uint32_t granules, uint32_t items)
 {
-    return ((mark & ~(uint64_t)UINT32_MAX) + ((uint64_t)items << 32) + (uint32_t)(mark + granules)) &
+    return ((mark & ~(uint64_t)UINT32_MAX) + ((uint64_t)items << 32) +
+            (uint32_t)(mark + granules)) &
            ~PLAIT__RING_CLOSED;
 }
 
@@ -112,8 +113,8 @@ static inline int ring_lock(uint32_t *lock, plait_deadline until)
 {
     uint32_t self = plait__member_self(), nobody = 0;
 
-    if (self != 0 && __atomic_compare_exchange_n(lock, &nobody, self, false, __ATOMIC_ACQUIRE,
-                                                 __ATOMIC_RELAXED))
+    if (self != 0 &&
+        __atomic_compare_exchange_n(lock, &nobody, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return 0;
     return plait__ring_lock_slowly(lock, until);
 }

@@ -25,7 +25,7 @@
 enum {
     SLAB_BYTES = 64 << 10,
     SMALL_MOST = 8 << 10,
-    CLASSES = 32,     /* of sizes: each 16 bytes up to 128, then four for each doubling */
+    CLASSES = 32,     /* of sizes: each 16 bytes up to 128, then a quarter of a doubling */
     FINE_CLASSES = 8, /* those up to 128 */
     WORDS = 64,
     SPINS = 100, /* before the CPU is offered to others */
@@ -53,6 +53,25 @@ _Static_assert(CLASSES == sizeof plait__self->heap_slabs / sizeof *plait__self->
 
 /* ---- sizes ---- */
 
+/* A class of sizes; divisions are made at compile time. */
+struct size {
+    uint32_t bytes;
+    uint32_t count;   /* of blocks in a slab */
+    uint64_t inverse; /* 2^32 / bytes, rounded up: exact for what is less than 64 KiB */
+};
+
+#define SIZE(n)                                                                    \
+    {                                                                              \
+        n, (SLAB_BYTES - sizeof(struct slab)) / (n), (UINT64_C(1) << 32) / (n) + 1 \
+    }
+#define QUARTER(n) SIZE((n) + (n) / 4), SIZE((n) + (n) / 2), SIZE((n) + (n) / 4 * 3), SIZE((n)*2)
+
+static const struct size sizes[CLASSES] = {
+    SIZE(16),     SIZE(32),      SIZE(48),      SIZE(64),      SIZE(80),
+    SIZE(96),     SIZE(112),     SIZE(128),     QUARTER(128),  QUARTER(256),
+    QUARTER(512), QUARTER(1024), QUARTER(2048), QUARTER(4096),
+};
+
 static uint32_t class_of(size_t bytes)
 {
     uint32_t doublings;
@@ -66,16 +85,12 @@ static uint32_t class_of(size_t bytes)
 
 static uint32_t bytes_of(uint32_t class)
 {
-    uint32_t doublings = (class - FINE_CLASSES) / 4, quarter = (class - FINE_CLASSES) % 4;
-
-    if (class < FINE_CLASSES)
-        return 16 * (class + 1);
-    return (128U << doublings) + (quarter + 1) * (32U << doublings);
+    return sizes[class].bytes;
 }
 
 static uint32_t count_of(uint32_t class)
 {
-    return (SLAB_BYTES - (uint32_t)sizeof(struct slab)) / bytes_of(class);
+    return sizes[class].count;
 }
 
 static uint32_t words_of(uint32_t class)
@@ -139,8 +154,8 @@ static void settle(struct slab *slab)
     bit = UINT64_C(1) << (taking - 1) % 64;
     if (__atomic_fetch_and(&slab->used[(taking - 1) / 64], ~bit, __ATOMIC_ACQ_REL) & bit)
         __atomic_fetch_add(&plait__runs()->rescued, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&slab->taking, 0,
-                     __ATOMIC_RELEASE); /* behind the bit: else it would be lost */
+    /* behind the bit: else it would be lost */
+    __atomic_store_n(&slab->taking, 0, __ATOMIC_RELEASE);
 }
 
 /* From nobody or a dead member to us. False: somebody else was faster. */
@@ -397,9 +412,10 @@ static int free_small(uint32_t unit, uint64_t word, size_t offset)
     struct slab *slab = slab_at(unit);
     uint64_t bit, old;
 
-    block = (uint32_t)(offset - sizeof *slab) / bytes_of(class);
-    if (offset < sizeof *slab || (offset - sizeof *slab) % bytes_of(class) != 0 ||
-        block >= count_of(class))
+    if (offset < sizeof *slab)
+        return -EINVAL;
+    block = (uint32_t)((offset - sizeof *slab) * sizes[class].inverse >> 32);
+    if (sizeof *slab + block * sizes[class].bytes != offset || block >= count_of(class))
         return -EINVAL;
     bit = UINT64_C(1) << block % 64;
     old = __atomic_fetch_and(&slab->used[block / 64], ~bit, __ATOMIC_SEQ_CST);

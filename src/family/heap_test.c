@@ -147,24 +147,34 @@ TEST(a_freed_block_is_used_again)
     check_heap(0);
 }
 
+/* Bytes of runs that are not free, as they are now. */
+static uint64_t bytes_not_free(void)
+{
+    uint64_t units = 0, word;
+
+    for (uint32_t at = 0; at < plait__runs()->count; at += plait__run_units(word)) {
+        word = *plait__run_at(at);
+        units += plait__run_kind(word) == PLAIT__RUN_FREE ? 0 : plait__run_units(word);
+    }
+    return units << plait__runs()->shift;
+}
+
+enum {
+    MANY = 20000
+};
+
 TEST(memory_of_one_size_can_become_another)
 {
-    enum {
-        N = 20000
-    };
+    static void *blocks[MANY];
 
-    static void *blocks[N];
-    uint64_t committed = 0;
-
-    for (unsigned round = 0; round < 8; round++) {
-        for (unsigned i = 0; i < N; i++)
-            blocks[i] = get(400 + 64 * round);
-        for (unsigned i = 0; i < N; i++)
+    for (size_t bytes = 400; bytes < 1000; bytes += 70) {
+        for (unsigned i = 0; i < MANY; i++)
+            blocks[i] = get(bytes);
+        CHECK(bytes_not_free() > bytes * MANY);
+        for (unsigned i = 0; i < MANY; i++)
             CHECK_INT(plait_shared_free(blocks[i]), 0);
-        if (round == 4)
-            committed = heap_usage().committed_bytes;
+        CHECK(bytes_not_free() < MIB);
     }
-    CHECK(heap_usage().committed_bytes < 2 * committed);
     check_heap(0);
 }
 
@@ -370,6 +380,27 @@ TEST(a_full_heap_says_so_and_works_again_when_there_is_room)
         free_chain(last);
         check_heap(0);
     }
+}
+
+TEST(all_memory_that_nobody_has_can_become_one_block)
+{
+    have_small_heap();
+    pid_t pid = fork_checked();
+    if (pid == 0) { /* slabs of all sizes, empty ones, and some of the memory used before */
+        for (size_t bytes = 16; bytes <= 8192; bytes += 16)
+            CHECK_INT(plait_shared_free(get(bytes)), 0);
+        CHECK_INT(plait_shared_free(get(20 * MIB)), 0);
+        _exit(0);
+    }
+    join_child(pid);
+    for (unsigned i = 0; i < 3; i++) {
+        size_t all = (plait__runs()->count << plait__runs()->shift) - MIB;
+        char *block = get(all);
+        CHECK(is_filled(block, 0, all));
+        memset(block, 'x', all);
+        CHECK_INT(plait_shared_free(block), 0);
+    }
+    check_heap(0);
 }
 
 TEST(memory_that_the_system_refuses_is_not_touched)

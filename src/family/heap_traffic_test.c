@@ -69,8 +69,9 @@ static uint32_t random_below(uint32_t *seed, uint32_t limit)
 
 static size_t random_size(uint32_t *seed)
 {
-    return sizeof(struct content) +
-           (random_below(seed, 8) == 0 ? random_below(seed, 100000) : random_below(seed, 1500));
+    uint32_t most = random_below(seed, 8) == 0 ? 100000 : 1500;
+
+    return sizeof(struct content) + 1 + random_below(seed, most);
 }
 
 static void check_content(const struct content *content)
@@ -128,7 +129,7 @@ TEST(four_processes_exchange_blocks)
     for (unsigned i = 0; i < 4; i++) {
         pids[i] = fork_checked();
         if (pids[i] == 0) {
-            exchange_blocks(table, i, 5000 / slowness());
+            exchange_blocks(table, i, 20000 / slowness());
             _exit(0);
         }
     }
@@ -144,7 +145,7 @@ static uint32_t threads_left;
 
 static void exchange_in_thread(void *arg)
 {
-    exchange_blocks(table_of_threads, (uint32_t)(uintptr_t)arg, 5000 / slowness());
+    exchange_blocks(table_of_threads, (uint32_t)(uintptr_t)arg, 20000 / slowness());
     __atomic_fetch_sub(&threads_left, 1, __ATOMIC_RELEASE);
 }
 
@@ -197,7 +198,7 @@ TEST(a_fork_while_threads_allocate_leaves_the_child_a_heap_that_works)
 TEST_LIMIT(killed_processes_take_one_block_at_most_with_them, 30)
 {
     struct table *table = get(sizeof *table);
-    unsigned kills = 200 / slowness();
+    unsigned kills = 300 / slowness();
     uint32_t seed = (uint32_t)getpid();
     pid_t stays = fork_checked();
 

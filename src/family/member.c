@@ -35,13 +35,7 @@ enum {
 static struct plait__self nobody;
 struct plait__self *plait__self = &nobody;
 
-static struct plait__family *region; /* atomic: the same in all members; set before our id */
-
-/* Acquires the beginning of it, which make_family released. */
-struct plait__family *plait__family(void)
-{
-    return __atomic_load_n(&region, __ATOMIC_ACQUIRE);
-}
+struct plait__family *plait__family_region; /* atomic: the same in all members */
 
 /* ---- claims ---- */
 
@@ -218,7 +212,7 @@ static int make_family(void)
     made->shared = shared;
     made->pid_namespace = self.namespace;
     made->next_entry = 1;
-    __atomic_store_n(&region, made, __ATOMIC_RELEASE);
+    __atomic_store_n(&plait__family_region, made, __ATOMIC_RELEASE);
     return 0;
 }
 

@@ -43,8 +43,17 @@ static inline uint32_t plait__member_self(void)
  * call or a few. False for 0. */
 bool plait__member_is_dead(uint32_t member);
 
-/* The family's region, and our entry in it; after plait__member_join. */
-struct plait__family *plait__family(void);
+/* Only for the next function. Set before our id, and never changed again. */
+extern struct plait__family *plait__family_region;
+
+/* The family's region; NULL before there is one. */
+static inline struct plait__family *plait__family(void)
+{
+    /* acquires what who made it has released: its beginning */
+    return __atomic_load_n(&plait__family_region, __ATOMIC_ACQUIRE);
+}
+
+/* Our entry in it; after plait__member_join. */
 struct plait__member_entry *plait__member_entry(void);
 /* Is the address in it? */
 bool plait__family_has(const void *address);

@@ -180,25 +180,56 @@ TEST(a_table_full_of_the_living_takes_nobody_and_then_again_one)
     CHECK_INT(*word, 77);
 }
 
-static uint32_t ids[4], left;
+enum {
+    THREADS = 4
+};
+
+static uint32_t ids[THREADS], left, is_open;
 
 static void join_in_thread(void *arg)
 {
+    while (!__atomic_load_n(&is_open, __ATOMIC_ACQUIRE))
+        sched_yield();
     CHECK_INT(plait__member_join(), 0);
     *(uint32_t *)arg = plait__member_self();
     __atomic_fetch_sub(&left, 1, __ATOMIC_RELEASE);
 }
 
+/* How many entries have our pid in their claim. */
+static unsigned count_own_entries(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 1; i < PLAIT__MEMBERS; i++)
+        n += (pid_t)(plait__family()->members[i].claim >> 32) == getpid();
+    return n;
+}
+
+static void join_in_all_threads(uint32_t *word)
+{
+    left = THREADS;
+    for (unsigned i = 0; i < THREADS; i++)
+        CHECK_INT(start_detached(join_in_thread, &ids[i], 0), 0);
+    __atomic_store_n(&is_open, 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&left, __ATOMIC_ACQUIRE) > 0)
+        sched_yield();
+    for (unsigned i = 0; i < THREADS; i++)
+        CHECK_INT(ids[i], plait__member_self());
+    CHECK_INT(count_own_entries(), 1);
+    __atomic_fetch_add(word, 1, __ATOMIC_RELAXED);
+}
+
 TEST(threads_that_join_at_once_are_one_member)
 {
-    left = 4;
-    for (unsigned i = 0; i < 4; i++)
-        CHECK_INT(start_detached(join_in_thread, &ids[i], 0), 0);
-    while (__atomic_load_n(&left, __ATOMIC_ACQUIRE) > 0)
-        usleep(100);
-    for (unsigned i = 0; i < 4; i++)
-        CHECK_INT(ids[i], plait__member_self());
-    CHECK(ids[0] != 0);
+    uint32_t *word = board();
+
+    enum {
+        ROUNDS = 40
+    };
+
+    for (unsigned i = 0; i < ROUNDS; i++)
+        reap(start(join_in_all_threads, word));
+    CHECK_INT(*word, ROUNDS);
 }
 
 /* Forks while another thread of the child's parent joins: what the child finds half done is not its
@@ -209,7 +240,7 @@ TEST(a_fork_while_another_thread_joins_leaves_the_child_able_to_join)
         int status;
         pid_t parent = fork();
         if (parent == 0) {
-            left = 1;
+            left = is_open = 1;
             CHECK_INT(start_detached(join_in_thread, &ids[0], 0), 0);
             for (unsigned k = 0; k < i % 10; k++)
                 sched_yield();

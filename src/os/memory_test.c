@@ -203,6 +203,14 @@ TEST(it_takes_a_quarter_of_the_address_space_at_most)
     CHECK_INT(shared.bytes, 0);
 }
 
+TEST(it_is_small_and_without_an_end_where_valgrind_looks_at_each_page)
+{
+    CHECK_INT(setenv("LD_PRELOAD", "/usr/libexec/valgrind/vgpreload_core-amd64-linux.so", 1), 0);
+    reserve(MIB, (size_t)64 << 30);
+    CHECK_INT(shared.bytes, 128 * MIB);
+    CHECK_INT(plait__os_shared_commit(&shared, 127 * MIB, MIB), 0);
+}
+
 TEST(a_closed_descriptor_stops_no_commit_and_another_file_is_left_alone)
 {
     struct stat before, after;

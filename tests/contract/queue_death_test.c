@@ -9,19 +9,19 @@
 #include <sys/wait.h>
 
 /* Forks a child that does this and then stands until it is killed. */
-#define CHILD_THAT(does)                  \
-    do {                                  \
-        fflush(NULL);                     \
-        child = fork();                   \
-        if (child == 0) {                 \
-            does;                         \
-            *is_there = 1;                \
-            for (;;)                      \
-                pause();                  \
-        }                                 \
+#define CHILD_THAT(does)                                     \
+    do {                                                     \
+        fflush(NULL);                                        \
+        child = fork();                                      \
+        if (child == 0) {                                    \
+            does;                                            \
+            *is_there = 1;                                   \
+            for (;;)                                         \
+                pause();                                     \
+        }                                                    \
         while (!__atomic_load_n(is_there, __ATOMIC_SEQ_CST)) \
-            sched_yield();                \
-        *is_there = 0;                    \
+            sched_yield();                                   \
+        *is_there = 0;                                       \
     } while (0)
 
 static pid_t child;

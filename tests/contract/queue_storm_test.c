@@ -24,7 +24,7 @@ enum {
 
 /* A process. */
 struct life {
-    uint32_t is_inside; /* a call */
+    uint32_t is_inside;         /* a call */
     uint32_t from, begun, done; /* producer: its items' first number, and behind its last ones */
 };
 
@@ -34,7 +34,7 @@ static struct storm {
     struct life lives[2][LIVES];
     unsigned char seen[EACH]; /* atomic: how often each was counted */
     _Alignas(16) unsigned char hands[LIVES][HAND];
-} *storm;
+} * storm;
 
 static uint32_t seed;
 
@@ -86,7 +86,8 @@ static void produce(struct life *life)
 
     life->from = life->begun = life->done = number;
     life->is_inside = 1;
-    while (!__atomic_load_n(&storm->is_over, __ATOMIC_SEQ_CST) && number + MANY <= life->from + BLOCK)
+    while (!__atomic_load_n(&storm->is_over, __ATOMIC_SEQ_CST) &&
+           number + MANY <= life->from + BLOCK)
         number += (uint32_t)put_some(life, number);
     life->is_inside = 0;
 }
@@ -249,7 +250,8 @@ static void look_into(unsigned char *hand, unsigned char *in_hand)
         struct item item;
         memcpy(&item, hand + at, sizeof item);
         if (item.producer == 0 && item.number < EACH && item.size >= sizeof item &&
-            item.size <= ITEM_MOST && item.size <= HAND - at && fill(hand + at, &item, true) == item.sum)
+            item.size <= ITEM_MOST && item.size <= HAND - at &&
+            fill(hand + at, &item, true) == item.sum)
             in_hand[item.number] = 1;
     }
 }
@@ -305,7 +307,7 @@ TEST_LIMIT(nor_when_few_items_fit, 60)
 
 TEST_LIMIT(nor_with_a_single_producer_and_a_single_consumer, 60)
 {
-    run_storm((plait_queue_opts){
-                  .max_bytes = 16384, .single_producer = true, .single_consumer = true },
-              1, 1, 2000);
+    run_storm(
+        (plait_queue_opts){ .max_bytes = 16384, .single_producer = true, .single_consumer = true },
+        1, 1, 2000);
 }

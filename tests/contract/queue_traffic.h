@@ -110,9 +110,9 @@ TEST_LIMIT(nor_when_few_items_fit, 30)
 
 TEST_LIMIT(nor_between_one_and_one_that_declare_it, 30)
 {
-    run_traffic((plait_queue_opts){
-                    .max_bytes = 16384, .single_producer = true, .single_consumer = true },
-                1, 1, 10000);
+    run_traffic(
+        (plait_queue_opts){ .max_bytes = 16384, .single_producer = true, .single_consumer = true },
+        1, 1, 10000);
 }
 
 TEST_LIMIT(nor_from_one_to_many_or_from_many_to_one, 30)
