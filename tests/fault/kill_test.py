@@ -7,7 +7,7 @@ import pathlib
 import runpy
 import sys
 
-COUNT = 50 if os.environ.get("PLAIT_SLOW", "1") == "1" else 10  # a sanitizer looks at the memory, not at the moments
+COUNT = 50 if os.environ.get("PLAIT_SLOW", "1") == "1" else 16  # a sanitizer looks at the memory, not at the moments
 
 sys.argv = ["kill.py", "--count", str(COUNT)]
 runpy.run_path(str(pathlib.Path(__file__).resolve().parents[1] / "torture/kill.py"), run_name="__main__")

@@ -126,9 +126,16 @@ static void run_destroyed(void)
         plait_task_destroy(task);
 }
 
-/* Takes one end; false: there will be none. */
-static bool take_end(int expected_signal)
+/* The numbers of commands; below them are those that end by themselves. */
+enum {
+    TIMED_OUT = 4,
+    KILLED = 5
+};
+
+/* Takes one end; after a failed take it may be that of an earlier command. False: none came. */
+static bool take_end(void)
 {
+    static const int expected[] = { [TIMED_OUT] = SIGTERM, [KILLED] = SIGKILL };
     struct plait__command_end end;
     int rc = plait__keeper_next(&end, plait_after_ms(10000));
 
@@ -136,9 +143,10 @@ static bool take_end(int expected_signal)
         return false;
     if (!worked("a command's start", -end.start_error))
         return true;
+    must("the end is of a command that was run", end.id >= 1 && end.id <= KILLED);
     /* SIGKILL: it could not be asked before, or its keeper died */
     must("the command ended as it should",
-         end.death.signal == expected_signal || end.death.signal == SIGKILL);
+         end.death.signal == expected[end.id] || end.death.signal == SIGKILL);
     return true;
 }
 
@@ -152,10 +160,10 @@ static void run_commands(int null)
     };
     int running = 0;
 
-    for (command.id = 1; command.id <= 3; command.id++)
+    for (command.id = 1; command.id < TIMED_OUT; command.id++)
         if (worked("keeper_run", plait__keeper_run(&command, plait_after_ms(10000))))
             running++;
-    while (running > 0 && take_end(0))
+    while (running > 0 && take_end())
         running--;
     command.file = "sleep";
     command.argv = slow;
@@ -163,12 +171,12 @@ static void run_commands(int null)
     command.timeout_ns = 20 * 1000 * 1000;
     command.kill_after_ns = INT64_C(1000000000);
     if (worked("keeper_run", plait__keeper_run(&command, plait_after_ms(10000))))
-        take_end(SIGTERM);
-    command.id++;
+        take_end();
+    command.id = KILLED;
     command.timeout_ns = 0;
     if (worked("keeper_run", plait__keeper_run(&command, plait_after_ms(10000)))) {
         if (worked("keeper_time_out", plait__keeper_time_out(command.id, 0)))
-            take_end(SIGKILL);
+            take_end();
     }
     if (worked("keeper_pause", plait__keeper_pause()))
         worked("keeper_resume", plait__keeper_resume());

@@ -20,6 +20,7 @@ set_tests_properties(slow PROPERTIES TIMEOUT 1)
 add_test(NAME skipped COMMAND sh -c "exit 77")
 set_tests_properties(skipped PROPERTIES SKIP_RETURN_CODE 77)
 add_test(NAME partly COMMAND sh -c "echo 'skipped  bites_only_root (0.01 s)'")
+add_test(NAME unsteady COMMAND sh -c "test -e once || { touch once; exit 1; }")
 add_test(NAME python COMMAND sh -c "echo 'test_it (a.B) ... skipped why'")
 add_test(NAME quiet COMMAND sh -c "echo 'OK (skipped=2)'")
 """
@@ -42,6 +43,10 @@ class Check(TreeCase):
 
     def test_a_test_that_fails_hangs_or_is_not_there_fails(self):
         self.assertEqual(self.count("good", "bad", "absent", "slow"), (1, ["bad", "absent", "slow"]))
+
+    def test_a_test_that_would_pass_the_second_time_fails(self):
+        self.assertEqual(self.count("unsteady"), (0, ["unsteady"]))
+        self.assertEqual(self.count("unsteady"), (1, ["unsteady"]))
 
     def test_no_test_at_all_fails(self):
         self.assertIn("no test", self.count("nothing")[1][0])

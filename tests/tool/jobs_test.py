@@ -1,10 +1,42 @@
 """How many jobs of plait map run at once, how fast they start, and where."""
 
 import os
+import pathlib
 import resource
+import signal
+import socket
+import sys
 import time
 
 import plaittest
+
+ALL_SIGNALS = sorted(set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP})
+USER = 20000 + os.getpid() * 4 % 40000  # of whom nothing else runs, not even another run of these tests
+# a sanitizer puts handlers of its own before plait can see that the signals were ignored
+SANITIZER = ":".join([os.environ.get("ASAN_OPTIONS", ""), "handle_segv=0:handle_sigbus=0:handle_sigfpe=0"])
+POSIX_SPAWN = """
+import os, sys
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def naps(pid):
+    """How often a process has gone to sleep of its own accord."""
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:")), 0)
+
+
+def ignore_only(numbers):
+    for number in ALL_SIGNALS:
+        signal.signal(number, signal.SIG_IGN if number in numbers else signal.SIG_DFL)
+
+
+def bits(numbers):
+    return sum(1 << number - 1 for number in numbers)
 
 
 def use_one_cpu():
@@ -104,14 +136,35 @@ class Surroundings(plaittest.Case):
         self.assertEqual(groups[2], groups[3])
         self.assertNotEqual(groups[0], groups[2])
 
+    def check_signal_actions(self, *through, **options):
+        """A job ignores what a program does that is started in plait's place. Returns it: bit n-1 is signal n."""
+        def look(before=(), behind=()):
+            program, *words = *through, *before, "cat", "/proc/self/status", *behind
+            run = self.end(self.start(*words, program=program, verb=(), env={"ASAN_OPTIONS": SANITIZER}, **options))
+            self.assertEqual((run.code, run.err), (0, ""), run)
+            return [line.split()[1] for line in run.lines if line.startswith(("SigBlk:", "SigIgn:"))]
+
+        given, got = look(), look((plaittest.PLAIT, "map", "-n0", "--exec"), (":::", "a"))
+        self.assertEqual(got, ["0" * 16, given[1]], through)
+        return int(given[1], 16)
+
     def test_jobs_get_the_signal_actions_that_plait_was_given(self):
-        run = self.ok("-n0", "grep", "-E", "SigBlk|SigIgn", "/proc/self/status", ":::", "a")
-        ours = 0x3 << 31  # the C library keeps 32 and 33 for itself: whoever started us may have left them ignored
-        self.assertEqual({int(line.split()[1], 16) & ~ours for line in run.lines}, {0}, run)
-        run = self.end(self.start("-c",
-                                  f"trap '' HUP; exec '{plaittest.PLAIT}' map -n0 grep SigIgn /proc/self/status ::: a",
-                                  program="/bin/sh", verb=()))
-        self.assertEqual(int(run.out.split()[1], 16) & ~ours, 1, run)
+        self.check_signal_actions()
+        for numbers in ALL_SIGNALS, ALL_SIGNALS[::2], ALL_SIGNALS[1::2], []:
+            given = self.check_signal_actions(preexec_fn=lambda numbers=numbers: ignore_only(numbers))
+            self.assertEqual(given & bits(ALL_SIGNALS), bits(numbers))
+
+    def test_jobs_get_the_signal_actions_that_only_the_c_library_can_set(self):
+        """The children of glibc's posix_spawn, as those of make and ninja, ignore 32 and 33."""
+        self.check_signal_actions(sys.executable, "-c", POSIX_SPAWN)
+
+    def test_a_script_without_an_interpreter_line_is_found_in_path_and_takes_very_many_arguments(self):
+        self.file("denied/script", "exit 1\n")
+        os.chmod(self.file("bin/script", "echo $# $2\n"), 0o755)
+        words = ["script", *["x"] * 60000]
+        for path in (f"{self.dir}/none:{self.dir}/denied:{self.dir}/bin", f"{self.dir}/bin"):
+            run = self.ok("--exec", *words, ":::", "a", env={"PATH": f"{path}:{os.environ['PATH']}"})
+            self.assertEqual(run.out, "60001 x\n")
 
     def test_the_environment_is_inherited(self):
         self.assertEqual(self.ok("-n0", "sh", "-c", "echo $SOMETHING", ":::", "a", env={"SOMETHING": "x y"}).out,
@@ -140,13 +193,53 @@ class Scarce(plaittest.Case):
 
         bare = self.end(self.start("-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1 & done; wait", program="/bin/sh",
                                    verb=(),
-                                   preexec_fn=lambda: become(54321, 8)))
+                                   preexec_fn=lambda: become(USER, 8)))
         self.assertIn("fork", bare.err, "the limit bites")
         for limit in 3, 8:  # plait, its keeper, and what is left
             run = self.plait("-j20", "--joblog", f"log{limit}", "sleep", "0.02", text="0\n" * 30, program=program,
-                             preexec_fn=lambda limit=limit: become(54322, limit))
+                             preexec_fn=lambda limit=limit: become(USER + 1, limit))
             self.assertEqual((run.code, run.err), (0, ""), run)
             self.assertEqual(sorted(int(entry["Seq"]) for entry in self.log(f"log{limit}")), list(range(1, 31)))
+
+    def test_what_jobs_leave_in_the_background_uses_up_no_descriptors(self):
+        def few(limit):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+        inputs = list(map(str, range(60)))
+        for limit in 32, 64:
+            fifo = self.fifo(f"fifo{limit}")
+            run = self.plait("-k", "-j2", f"read x <{fifo.path} & echo {{}}", text="\n".join(inputs),
+                             preexec_fn=lambda limit=limit: few(limit))
+            self.assertEqual((run.code, run.err, run.lines), (0, "", inputs), run)
+            plaittest.until(lambda: len(self.marked()) == len(inputs), "only what the jobs have left runs")
+            fifo.send("\n" * len(inputs))
+            self.nothing_left()
+
+    def test_a_job_waits_until_the_user_may_send_descriptors_again(self):
+        if os.getuid() != 0:
+            self.skipTest("only root can become a user of whom nothing else runs")
+        user, program = USER + 2, self.copy_for_all()
+
+        def become():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+            os.setgid(user)
+            os.setuid(user)
+
+        near, far = socket.socketpair()
+        sender = os.fork()  # what it has sent counts as the user's until it is received
+        if sender == 0:
+            os.setuid(user)
+            null = os.open("/dev/null", os.O_RDONLY)
+            for _ in range(3):
+                socket.send_fds(near, [b"x"], [null] * 50)
+            os._exit(0)
+        self.assertEqual(os.waitpid(sender, 0)[1], 0)
+        process = self.start("echo", ":::", "a", program=program, preexec_fn=become)
+        plaittest.until(lambda: plaittest.is_over(process.pid) or naps(process.pid) > 50, "plait tries again and again")
+        near.close()
+        far.close()
+        run = self.end(process)
+        self.assertEqual((run.code, run.out, run.err), (0, "a\n", ""), run)
 
 
 if __name__ == "__main__":
