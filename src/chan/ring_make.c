@@ -63,14 +63,15 @@ int plait__ring_lock_slowly(uint32_t *lock, plait_deadline until)
     return plait__owned_acquire(lock, true, until.ns > patience.ns ? until : patience);
 }
 
-/* The lock of a side that has been declared single: taken once, and kept. */
+/* The lock of a side that has been declared single: taken once, and kept. Somebody of the other side
+ * may be tidying behind the dead one before us: that is soon over. */
 int plait__ring_hold(uint32_t *lock)
 {
     int rc;
 
     if (plait__owned_is_ours(lock))
         return 0;
-    rc = plait__owned_acquire(lock, true, PLAIT_NOWAIT);
+    rc = plait__owned_acquire(lock, true, plait_after_ms(PLAIT__RING_PATIENCE_MS));
     return rc == -ETIMEDOUT ? -EBUSY : rc;
 }
 

@@ -70,27 +70,30 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t cap)
     return n;
 }
 
-static bool read_process(pid_t pid, struct process *ret)
+/* 0; -ESRCH: it is gone, or not ours to look at; -errno: it could not be read just now. */
+static int read_process(pid_t pid, struct process *ret)
 {
     char line[512], state;
     int parent, group, threads;
     unsigned long long start;
     ssize_t n = read_proc(pid, "stat", line, sizeof line - 1);
 
+    if (n == -EMFILE || n == -ENFILE || n == -ENOMEM)
+        return (int)n;
     if (n <= 0)
-        return false;
+        return -ESRCH;
     line[n] = '\0';
     const char *rest = strrchr(line, ')'); /* the name before it may hold anything */
     if (rest == NULL ||
         sscanf(rest,
                ") %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu",
                &state, &parent, &group, &threads, &start) != 5)
-        return false;
+        return -ESRCH;
     *ret = (struct process){ .pid = pid, .parent = parent, .group = group, .start = start };
     /* the main thread of a process may have ended while others of it go on */
     ret->at_rest = state == 'T' || state == 't';
     ret->dead = (state == 'Z' || state == 'X') && threads <= 1;
-    return true;
+    return 0;
 }
 
 static int add_row(struct table *table, const struct process *row)
@@ -135,8 +138,10 @@ static int read_table(struct table *table)
     }
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid > 0 && read_process(pid, &row))
-            rc = add_row(table, &row);
+        if (pid <= 0)
+            continue;
+        rc = read_process(pid, &row);
+        rc = rc == 0 ? add_row(table, &row) : rc == -ESRCH ? 0 : rc;
     }
     closedir(dir);
     return rc;
@@ -255,7 +260,7 @@ static int signal_row(const struct process *row, int signal)
     int pidfd = plait__os_pidfd_open(row->pid);
     int rc = -ESRCH;
 
-    if (read_process(row->pid, &now) && now.start == row->start && !now.dead) {
+    if (read_process(row->pid, &now) == 0 && now.start == row->start && !now.dead) {
         /* out of descriptors: by pid, with the smallest possible window */
         rc = pidfd >= 0                   ? plait__os_pidfd_signal(pidfd, signal)
              : kill(row->pid, signal) < 0 ? -errno
@@ -294,6 +299,31 @@ int plait__os_tree_signal(const struct plait__tree *tree, int signal)
             met++;
     free(table.rows);
     return rc < 0 ? signal_group(tree, signal, rc) : met;
+}
+
+static bool has_child(const struct table *table, pid_t pid)
+{
+    for (size_t i = 0; i < table->n; i++)
+        if (table->rows[i].parent == pid && !table->rows[i].dead)
+            return true;
+    return false;
+}
+
+/* A process in a vfork does not stand still before its child has ended or exec'd, and the child,
+ * which was stopped, will do neither: it is killed first. So is any child without children of its
+ * own whose parent is not at rest yet: it was to die before its parent anyway, and the parent, told
+ * to stop, does not come to see it. How many were killed. */
+static int kill_awaited(const struct table *table, const struct table *stopped)
+{
+    int killed = 0;
+
+    for (size_t i = 0; i < table->n; i++) {
+        const struct process *row = &table->rows[i], *parent = find_row(table, row->parent);
+        if (row->meant && row->at_rest && parent != NULL && parent->meant && !parent->at_rest &&
+            was_stopped(stopped, parent) && !has_child(table, row->pid))
+            killed += signal_row(row, SIGKILL) == 0;
+    }
+    return killed;
 }
 
 /* Stops all that are meant and not stopped yet, and notes them. 2: there were some, look again; 1:
@@ -356,6 +386,8 @@ int plait__os_tree_kill(const struct plait__tree *tree)
     for (int round = 0; round < KILL_ROUNDS && rc > 0 && patience > 0; round++) {
         rc = stop_round(tree, &table, &stopped);
         patience -= rc == 1;
+        if (rc == 1)
+            killed += kill_awaited(&table, &stopped);
     }
     /* out of memory or out of descriptors: what was stopped is killed all the same */
     sort_leaves_first(&stopped);

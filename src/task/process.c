@@ -114,13 +114,11 @@ static int fork_child(plait_task *task)
     pid = plait__os_fork();
     if (pid == 0)
         live(task, gate);
-    close(gate[0]);
-    if (pid < 0) {
-        close(gate[1]);
-        return pid;
-    }
-    rc = let_go(task, pid, gate[1]);
+    rc = pid < 0 ? pid : let_go(task, pid, gate[1]);
+    close(gate[0]); /* only now: where the child was killed, let_go's write would raise SIGPIPE */
     close(gate[1]);
+    if (pid < 0)
+        return pid;
     if (rc < 0) {
         plait__os_reap(pid); /* it has read the end of the gate */
         return rc;
@@ -259,7 +257,8 @@ static void give_up(plait_task *task)
         return;
     kill_process(task);
     plait__sleeper_set_current(NULL); /* also a cancelled task waits for the kernel here */
-    join(task, PLAIT_FOREVER);
+    while (join(task, PLAIT_FOREVER) < 0 && look(task) == -EAGAIN) /* no memory to wait with */
+        plait_sleep(plait_after_ms(10));
     plait__sleeper_set_current(self);
 }
 
