@@ -87,6 +87,24 @@ foreach(file ${files})
     set_tests_properties(stress-${name} PROPERTIES TIMEOUT 300)
 endforeach()
 
+# The storm: one program, a file for each kind of what is shared.
+file(GLOB files CONFIGURE_DEPENDS tests/stress/storm*.c)
+add_executable(stress-storm-test ${files})
+target_link_libraries(stress-storm-test PRIVATE plait-harness plait-flags plait-static)
+set_target_properties(stress-storm-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
+plait_register(stress-storm stress TIMEOUT 300 COMMAND stress-storm-test)
+
+# What waits, with a signal every tenth of a millisecond. Not the keeper's tests: what they exec has no handler.
+file(GLOB files CONFIGURE_DEPENDS tests/contract/*_test.c)
+foreach(file ${files})
+    cmake_path(GET file STEM name)
+    string(REGEX REPLACE "_test$" "" name ${name})
+    if(NOT name MATCHES "^(keeper|task)_")
+        plait_register(stress-signals-${name} stress TIMEOUT 120 COMMAND ${CMAKE_COMMAND} -E env PLAIT_EINTR_STORM=1
+            $<TARGET_FILE:contract-${name}-test>)
+    endif()
+endforeach()
+
 # Tests in Python (standard library only): they find the tool in $PLAIT, the tree in $PLAIT_SOURCE.
 if(Python3_FOUND)
     foreach(label tool scripts install fault)
