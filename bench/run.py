@@ -31,9 +31,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATH = "/usr/bin:/bin"
-TURN_SECONDS = 0.35  # a self-timed program's turn, after calibration
+TURN_SECONDS = 0.2  # a self-timed program's turn, after calibration
 TIME_LIMIT = 120
 FEWEST_TURNS = 5  # below that no claim is made
+CALIBRATIONS = 4  # a warm-up that was too short to tell is repeated so often
+LIBRARIES = ("zeromq", "nng", "boost")
+SIZES = {"16B": 5000, "64B": 5000, "1KiB": 2000, "64KiB": 100, "1MiB": 20}  # messages of the first warm-up
 SNIPPET = "gzip -c {} | wc -c"
 PREAMBLE = """# Performance
 
@@ -52,8 +55,9 @@ class Failure(Exception):
 class Program:
     """One program of a scenario: its words, and whether it stands on a package that may be missing."""
 
-    def __init__(self, name, command, is_optional=False):
+    def __init__(self, name, command, is_optional=False, portion=1):
         self.name, self.command, self.is_optional = name, [str(word) for word in command], is_optional
+        self.portion = portion  # of a whole command's inputs
         self.count = 0
         self.rates = []
 
@@ -72,8 +76,10 @@ class Scenario:
         self.is_whole = "inputs" in more  # a whole command, timed here; else the program times itself
         self.inputs = more.get("inputs")
         self.quick = more.get("quick", 4)
-        self.prints = more.get("prints")  # inputs -> the sorted words on stdout; "same" -> as the first program's
-        self.goals = more.get("goals", [])  # (peer, least ratio of our rate to its rate, words)
+        self.prints = more.get("prints")  # inputs -> the sorted words on stdout; None: as the first program's
+        self.printed = {}  # what that one printed, by the number of inputs
+        self.seconds = more.get("seconds", TURN_SECONDS)
+        self.goals = more.get("goals", [])  # (ours, peers, least ratio of our rate to their best, words)
         self.notes = []
 
 
@@ -105,37 +111,97 @@ def real_files(count):
 def scenarios(build):
     tool, bench = build / "plait", build / "bench"
 
-    def whole(command, words, *limit_options):
+    def whole(command, words, *limit_options, portion=1):
         """`command` is what plait and GNU parallel are given, `words` the same for those that know no snippets."""
         limit = [bench / "limit-posix-spawn", *limit_options, installed(words[0]) or words[0]]
         return [
             Program("plait", [tool, "map", "-j2", command]),
             Program("limit-posix-spawn", [*limit, *words[1:]]),
             Program("xargs", ["xargs", "-d", "\\n", "-P2", "-n1", *words], True),
-            Program("parallel", ["parallel", "-j2", command], True),
+            Program("parallel", ["parallel", "-j2", command], True, portion),
         ]
 
-    def own_clock(*names):
-        words = {"plait": [bench / "start-join"],
-                 "python": ["python3", ROOT / "bench/peers/python/start_join.py"]}
-        return [Program(n, words.get(n, [bench / n]), n in ("glib", "python")) for n in ("plait", *names)]
+    def own_clock(*names, plait="start-join"):
+        """NAME is bench/NAME; NAME:VARIANT bench/NAME VARIANT, and is called NAME-VARIANT."""
+        for name in ("plait", *names):
+            program, *variant = name.split(":")
+            words = [bench / (plait if program == "plait" else program), *variant]
+            if program == "python":
+                script = "ipc.py" if variant else "start_join.py"
+                words = ["python3", ROOT / "bench/peers/python" / script, *variant]
+            yield Program(name.replace(":", "-"), words, program in ("python", "glib", *LIBRARIES))
+
+    def locks(name, *peers, goals=()):
+        programs = own_clock("limit-lock", *peers, plait="lock")
+        return Scenario(name, "pairs/s", 2, 10000, list(programs), quick=100, goals=goals)
+
+    def traffic(name, peers, cpus=2, unit="messages/s", **more):
+        plait = "queue" if name.startswith("queue/") else "message-pipe"
+        return Scenario(name, unit, cpus, SIZES.get(name.rpartition("-")[2].rpartition("/")[2], 200),
+                        list(own_clock(*peers, plait=plait)), **more)
+
+    def queue(shape, size):
+        peers = [*LIBRARIES, "python:queue", "python:simple-queue"]
+        if SIZES[size] > SIZES["64KiB"]:
+            peers += ["mq", "seqpacket", "pipe"]
+        elif shape == "1to1" or size == "64KiB":
+            peers += ["seqpacket"]
+        if shape == "1to1":
+            peers = ["plait:declared", "limit-queue", *peers]
+        goals = queue_goals.get(size, ()) if shape == "1to1" else ()
+        return traffic("queue/%s-%s" % (shape, size), peers, goals=goals)
+
+    def heap(name, malloc):
+        return [Scenario("heap/%s-%s" % (name, size), "blocks/s", 2, 1000, list(own_clock(*malloc, plait="heap")))
+                for size in ("64B", "1KiB", "64KiB")]
 
     shell = ["sh", "-c", SNIPPET.replace("{}", '"$1"'), "sh"]
     processes = ("limit-vfork", "fork", "posix-spawn", "glib", "python")
     map_goals = [
-        ("limit-posix-spawn", 1 / 1.1, "at most 1.1 × the time of the posix_spawn loop"),
-        ("parallel", 5, "5 × as fast as GNU parallel"),
+        ("plait", ["limit-posix-spawn"], 1 / 1.1, "at most 1.1 × the time of the posix_spawn loop"),
+        ("plait", ["parallel"], 5, "5 × as fast as GNU parallel"),
     ]
+    small_goals = [
+        ("plait", ["limit-queue"], 0.3, "0.3 × the rate of the spinning ring"),
+        ("plait-declared", ["limit-queue"], 0.5, "declared, 0.5 × the rate of the spinning ring"),
+    ]
+    queue_goals = {
+        "16B": [*small_goals, ("plait", LIBRARIES, 2, "2 × the best message library")],
+        "64B": [*small_goals, ("plait", LIBRARIES, 3, "3 × the best message library")],
+        "64KiB": [("plait", ["limit-queue"], 0.8, "0.8 × the rate of the slots handed over"),
+                  ("plait", LIBRARIES, 1.5, "1.5 × the best message library")],
+    }
+    lock_goals = [("plait", ["pthread-private"], 1 / 1.1, "at most 1.1 × the time of a private pthread mutex")]
+    asleep_goals = [("plait", ["limit-queue"], 1 / 1.15, "at most 1.15 × the time of two futex wakes")]
+    to_and_fro = ["limit-queue", *LIBRARIES, "python:queue", "python:simple-queue", "mq", "seqpacket", "pipe"]
+    pipes = ["seqpacket", "python:pipe"]
     return [
-        Scenario("map/true", "jobs/s", 2, 1000, whole("true", ["true"]),
+        Scenario("map/true", "jobs/s", 2, 1000, whole("true", ["true"], portion=0.3),
                  inputs=numbers, quick=20, prints=lambda _: [], goals=map_goals),
-        Scenario("map/true-output", "jobs/s", 2, 1000, whole("echo", ["echo"], "-g"),
+        Scenario("map/true-output", "jobs/s", 2, 1000, whole("echo", ["echo"], "-g", portion=0.3),
                  inputs=numbers, quick=20, prints=sorted),
-        Scenario("map/files", "jobs/s", 2, 500, whole(SNIPPET, shell, "-g"),
-                 inputs=real_files, quick=10, prints="same"),
-        Scenario("process/start-join", "starts/s", 1, 100, own_clock(*processes)),
-        Scenario("process/start-join-512MiB", "starts/s", 1, 5, own_clock(*processes), quick=1),
-        Scenario("thread/start-join", "starts/s", 1, 500, own_clock("limit-pthread", "glib", "python")),
+        Scenario("map/files", "jobs/s", 2, 200, whole(SNIPPET, shell, "-g"), inputs=real_files, quick=10),
+        Scenario("process/start-join", "starts/s", 1, 100, list(own_clock(*processes))),
+        Scenario("process/start-join-512MiB", "starts/s", 1, 5, list(own_clock(*processes)), quick=1),
+        Scenario("thread/start-join", "starts/s", 1, 500, list(own_clock("limit-pthread", "glib", "python"))),
+        locks("lock/uncontended", "pthread:private", "pthread:pshared", "pthread:robust",
+              "python:threading", "python:multiprocessing", goals=lock_goals),
+        locks("lock/contended-processes", "pthread:pshared", "pthread:robust", "python:multiprocessing"),
+        locks("lock/contended-threads", "pthread:private", "pthread:robust", "python:threading"),
+        locks("semaphore/uncontended", "pthread:private", "pthread:pshared",
+              "python:threading", "python:multiprocessing"),
+        locks("semaphore/contended-processes", "pthread:pshared", "python:multiprocessing"),
+        locks("semaphore/contended-threads", "pthread:private", "python:threading"),
+        *[queue("1to1", size) for size in SIZES],
+        *[queue("4to4", size) for size in SIZES],
+        traffic("queue/round-trip", to_and_fro, unit="round trips/s"),
+        traffic("queue/round-trip-asleep", to_and_fro, unit="round trips/s", goals=asleep_goals, seconds=0.08),
+        traffic("queue/round-trip-one-cpu", to_and_fro, unit="round trips/s", cpus=1),
+        traffic("pipe/round-trip", pipes, unit="round trips/s"),
+        traffic("pipe/64B", pipes),
+        traffic("pipe/1MiB", pipes),
+        *heap("alloc-free", ["malloc", "malloc:calloc"]),
+        *heap("hand-over", ["malloc", "malloc:calloc"]),
     ]
 
 
@@ -195,22 +261,24 @@ class Runner:
         lines = scenario.inputs(program.count)
         seconds, out = self.run(program.command, lines)
         printed = sorted(out.split())
-        if scenario.prints == "same":
-            scenario.prints = lambda _, first=printed: first
-            if len(printed) != len(lines):
-                raise Failure("%d results for %d inputs" % (len(printed), len(lines)))
-        if printed != scenario.prints(lines):
+        if scenario.prints is None and len(printed) != len(lines):
+            raise Failure("%d results for %d inputs" % (len(printed), len(lines)))
+        if printed != (scenario.prints(lines) if scenario.prints else scenario.printed.setdefault(len(lines), printed)):
             raise Failure("printed the wrong thing")
         return len(lines) / seconds
 
     def warm_up(self, scenario, program, is_quick):
         """Not counted; finds out how often a self-timed program's loop must run to be measured well."""
-        program.count = scenario.quick if is_quick else scenario.count
+        program.count = scenario.quick if is_quick or scenario.is_whole else scenario.count
         if is_quick:
             return
-        rate = self.turn(scenario, program)
-        if not scenario.is_whole:
-            program.count = max(program.count, int(rate * TURN_SECONDS))
+        for _ in range(1 if scenario.is_whole else CALIBRATIONS):
+            seconds = program.count / self.turn(scenario, program)
+            if seconds > scenario.seconds / 2:
+                break
+            program.count = int(program.count * min(scenario.seconds / max(seconds, 1e-4), 50))
+        if scenario.is_whole:
+            program.count = int(scenario.count * program.portion)
 
 
 def measure(runner, scenario, rounds, is_quick):
@@ -257,8 +325,9 @@ def rows(scenario):
 
 
 def verdicts(scenario):
-    for peer, least, words in scenario.goals:
-        ours, theirs = median_of(scenario, "plait"), median_of(scenario, peer)
+    for name, peers, least, words in scenario.goals:
+        ours = median_of(scenario, name)
+        theirs = max((median_of(scenario, peer) or 0 for peer in peers), default=0)
         if ours and theirs and len(scenario.programs[0].rates) >= FEWEST_TURNS:
             state = "met" if ours / theirs >= least else "not met"
             yield "Goal: %s: %s (%.2f × its rate)." % (words, state, ours / theirs)
@@ -272,7 +341,7 @@ def title(scenario):
 def print_table(scenario):
     print(title(scenario))
     for name, *figures in rows(scenario):
-        print("  %-18s" % name + "".join("%11s" % figure for figure in figures))
+        print("  %-22s" % name + "".join("%11s" % figure for figure in figures))
     for line in [*verdicts(scenario), *scenario.notes]:
         print("  " + line)
     print(flush=True)
@@ -323,7 +392,9 @@ def machine(build):
     if file_text(cache, r"PLAIT_SANITIZE:\w+=(.*)", ""):
         facts["build"] += ", with sanitizers: compare nothing"
     peers = [run_text([name, "--version"]) for name in ("xargs", "parallel", "python3")]
-    peers.append("GLib " + run_text(["pkg-config", "--modversion", "glib-2.0"]))
+    for name, package in (("GLib", "libglib2.0-dev"), ("ZeroMQ", "libzmq3-dev"), ("nng", "libnng-dev"),
+                          ("Boost", "libboost-dev")):
+        peers.append("%s %s" % (name, run_text(["dpkg-query", "-W", "-f", "${Version}", package]).split("-")[0]))
     facts["peers"] = ", ".join(text for text in peers if re.search(r"\d", text))
     return facts
 
