@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 CONFIGURE = cmake --preset
 
-.PHONY: all configure setup demo check check-full asan tsan coverage bench torture install fmt lint docs clean
+.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm models install fmt lint docs clean
 
 all: configure
 	@cmake --build build -j $(JOBS)
@@ -25,7 +25,8 @@ demo: setup
 check: setup
 	@tools/check
 
-check-full: setup
+check-full:
+	@tools/setup --full
 	@tools/check --full
 
 asan tsan: setup
@@ -42,6 +43,13 @@ bench: all
 
 torture: all
 	@tests/torture/run
+
+# make storm KILLS=1000000, SECONDS=600, SEED=1: what comes first ends it.
+storm: all
+	@PLAIT_KILLS=$(KILLS) PLAIT_SECONDS=$(SECONDS) PLAIT_SEED=$(SEED) tests/torture/storm
+
+models: setup
+	@models/run
 
 install: all
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)

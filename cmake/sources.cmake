@@ -5,6 +5,8 @@ set(PLAIT_LIBRARY_SOURCES
     # base: knows no OS, no task
     src/base/assert.c
     src/base/buf.c
+    src/base/debug.c
+    src/base/env.c
     src/base/error.c
     src/base/heap.c
     src/base/log.c
@@ -18,11 +20,15 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/futex.c
     src/os/identity.c
     src/os/memory.c
+    src/os/named_memory.c
     src/os/packet.c
     src/os/pidfd.c
+    src/os/place.c
+    src/os/private_file.c
     src/os/probe.c
     src/os/process.c
     src/os/readfile.c
+    src/os/record_lock.c
     src/os/sched.c
     src/os/signal.c
     src/os/spawn.c
@@ -30,36 +36,57 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/thread.c
     src/os/tree.c
     # family: who we are, who is dead; the heap
+    src/family/attached.c
     src/family/heap.c
     src/family/member.c
+    src/family/parcel.c
     src/family/runs.c
+    src/family/segment.c
+    src/family/segment_layout.c
+    src/family/segment_name.c
+    src/family/segment_open.c
+    src/family/segment_path.c
     # wait: the one place that knows how a task sleeps
     src/wait/mutex.c
     src/wait/sleeper.c
     src/wait/table.c
     src/wait/time.c
     src/wait/wait.c
+    src/wait/wait_any.c
+    src/wait/waitable.c
     # sync: locks and what is made of them
     src/sync/barrier.c
     src/sync/condition.c
+    src/sync/debug.c
     src/sync/event.c
     src/sync/eventcount.c
     src/sync/held_semaphore.c
     src/sync/lock.c
     src/sync/nap.c
+    src/sync/notes.c
     src/sync/once.c
     src/sync/owned.c
     src/sync/rwlock.c
+    src/sync/segment.c
     src/sync/semaphore.c
+    src/sync/shared_array.c
+    src/sync/shared_list.c
+    src/sync/shared_number.c
     # chan: queues and pipes
     src/chan/bell.c
+    src/chan/items.c
     src/chan/message.c
     src/chan/pipe.c
+    src/chan/priority_queue.c
     src/chan/queue.c
+    src/chan/queue_select.c
     src/chan/queue_wait.c
     src/chan/ring_get.c
+    src/chan/ring_lease.c
     src/chan/ring_make.c
     src/chan/ring_put.c
+    src/chan/select.c
+    src/chan/visits.c
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
     src/task/keeper_commands.c

@@ -15,11 +15,18 @@
 #include <plait/log.h>
 #include <plait/once.h>
 #include <plait/pipe.h>
+#include <plait/priority_queue.h>
 #include <plait/queue.h>
 #include <plait/rwlock.h>
+#include <plait/segment.h>
+#include <plait/select.h>
 #include <plait/semaphore.h>
 #include <plait/shared.h>
+#include <plait/shared_array.h>
+#include <plait/shared_list.h>
+#include <plait/shared_number.h>
 #include <plait/task.h>
 #include <plait/time.h>
+#include <plait/waitable.h>
 
 #endif

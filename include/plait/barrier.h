@@ -14,8 +14,8 @@
  * and so is everybody who comes later, until a reset.
  *
  * Waiting tasks are known by their processes, of which 80 can wait at the same time. It lies in
- * private memory or in the family's heap, as locks do (plait/lock.h). Nobody may wait at it when
- * its memory is given back.
+ * private memory, in the family's heap or a named segment, as locks do (plait/lock.h). Nobody may
+ * wait at it when its memory is given back.
  */
 #ifndef PLAIT_BARRIER_H
 #define PLAIT_BARRIER_H

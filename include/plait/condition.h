@@ -24,8 +24,9 @@
  * and nothing is kept for who comes later. Which ones is not said: where waiters wait for different
  * things, notify all. A killed waiter holds nobody up and does not keep a notify from the others.
  *
- * It lies in private memory or in the family's heap, as locks do (plait/lock.h); zero bytes are a
- * condition that nobody waits for. Nobody may wait on it when its memory is given back.
+ * It lies in private memory, in the family's heap or a named segment, as locks do (plait/lock.h);
+ * zero bytes are a condition that nobody waits for. Nobody may wait on it when its memory is given
+ * back.
  */
 #ifndef PLAIT_CONDITION_H
 #define PLAIT_CONDITION_H

@@ -9,8 +9,8 @@
  * A flag that tasks wait for. Who waited when it was set goes on even if it is cleared at once,
  * which Python's Event does not promise.
  *
- * It lies in private memory or in the family's heap, as locks do (plait/lock.h). Nobody may wait on
- * it when its memory is given back.
+ * It lies in private memory, in the family's heap or a named segment, as locks do (plait/lock.h).
+ * Nobody may wait on it when its memory is given back.
  */
 #ifndef PLAIT_EVENT_H
 #define PLAIT_EVENT_H

@@ -17,9 +17,10 @@
  *     plait_lock_release(&account->lock);
  *
  * One lock for all kinds of task. It lies in private memory, where the tasks of one process share
- * it, or in the family's heap, where all processes of the family do; not in memory that a program
- * shares by itself. It needs no creation and no destruction; nobody may wait on it or hold it when
- * its memory is given back.
+ * it, in the family's heap, where all processes of the family do, or in a named segment
+ * (plait/segment.h), where all do that have it open; not in memory that a program shares by itself.
+ * It needs no creation and no destruction; nobody may wait on it or hold it when its memory is
+ * given back.
  *
  * A lock is held by a task, not by a process. When the process of the holder dies, however it dies,
  * the lock is not lost: the next ones are told -EOWNERDEAD, within 100 ms if they sleep, until one
@@ -28,6 +29,12 @@
  *
  * A lock in private memory that is held during a fork stays held in the child's copy, by a task
  * that is not there: there acquire says -EDEADLK. Set its bytes to zero to use it in the child.
+ *
+ * In a program that is started with PLAIT_DEBUG=locks in its environment plait writes to its log
+ * (plait/log.h) who holds what where: once for each wait that lasts more than a second, once for
+ * tasks that wait for each other in a circle, and for each task that ends while it holds a lock. It
+ * says so and changes nothing. Places are FILE+OFFSET, for addr2line -fe FILE OFFSET. Without it
+ * this costs nothing.
  *
  * The recursive lock, Python's RLock, may be acquired again by the task that holds it, and is free
  * when it was released as often. All else is the same.

@@ -10,18 +10,26 @@
  *     char text[100];
  *     ssize_t n = plait_queue_get(queue, text, sizeof text, PLAIT_FOREVER); // 6
  *     ...
+ *     plait_lease job;                                      // where getting is a promise to work
+ *     while (plait_queue_lease(queue, &job, PLAIT_FOREVER) == 0) {
+ *         work(job.bytes, job.size);
+ *         plait_queue_ack(&job);                            // killed before: somebody else gets it
+ *     }
+ *     ...
  *     plait_queue_close(queue); // what is in it can still be got, and then -EPIPE
  *     plait_queue_destroy(queue);
  *
  * A queue lies in the heap of the family: the handle is the same in all its processes. Items are
- * bytes, of any size up to half of the queue's, zero included, and come out in the order in which
- * they went in.
+ * bytes, of any size, zero included, and come out in the order in which they went in. Those that are
+ * larger than half of max_bytes lie in memory of their own, which goes when they do; borrowed or
+ * leased, they are not copied.
  *
  * A process may be killed at any moment, also within these functions. An item whose put has
  * returned is got by exactly one task, whole. One that a killed process was about to put may have
  * come in or not; one that it was about to get is handed to somebody else, in its place, or is gone
- * with it if it had been handed over already. The others go on, 100 ms after the death at the
- * latest. A process that is only stopped keeps what it has in hand, and those who need that wait.
+ * with it if it had been handed over already (unless it was leased). The others go on, 100 ms after
+ * the death at the latest. A process that is only stopped keeps what it has in hand, and those who
+ * need that wait.
  *
  * The words are those of Python's Queue and JoinableQueue: put, get, qsize (size), empty, full,
  * close, shutdown, task_done, join. What is put can be got as soon as put returns; there is no
@@ -35,6 +43,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 PLAIT_BEGIN
@@ -47,12 +56,18 @@ typedef struct plait_queue_opts {
     /* the most items in it; 0: as many as max_bytes takes */
     size_t max_items;
     /* the most bytes in it, with 16 more for each item, and rounded up to 16; 0: 1 MiB; else at
-     * least 64 and at most 1 GiB */
+     * least 64 and at most 1 GiB. Items larger than half of it may together take as much once more;
+     * one alone of them may be of any size */
     size_t max_bytes;
     /* one task at a time puts, of one process as long as that lives: faster */
     bool single_producer;
     /* one task at a time gets, of one process as long as that lives: faster */
     bool single_consumer;
+    /* the most items that are leased, and neither acked nor given back; at most 65536. Each takes
+     * 256 bytes. 0: 64 */
+    size_t max_leases;
+    /* the most bytes of one item; 0: as many as there is memory for */
+    size_t max_item_bytes;
 } plait_queue_opts;
 
 /* Some bytes. */
@@ -69,6 +84,20 @@ typedef struct plait_queue_batch {
     size_t max_items;   /* room in items */
 } plait_queue_batch;
 
+/* An item that was leased. */
+typedef struct plait_lease {
+    const void *bytes; /* the item, aligned to 16 bytes; until plait_queue_ack */
+    size_t size;
+    unsigned attempts; /* how often it was leased, this time included: 1 at first */
+
+    /* plait's own */
+    uint32_t entry;
+    uint64_t word;
+    uint64_t parcel;
+    plait_queue *queue;
+    uint64_t spare[2];
+} plait_lease;
+
 /* Make a queue.
  *
  *   ret       gets the handle; untouched on failure. Destroyed by plait_queue_destroy.
@@ -76,7 +105,7 @@ typedef struct plait_queue_batch {
  *   Blocks    no.
  *   From      any task. Tasks of other processes can use it when they were forked after the first
  *             queue, or other shared object, of the program was made.
- *   Errors    -EINVAL  ret is NULL, or max_bytes is too small or too large.
+ *   Errors    -EINVAL  ret is NULL; max_bytes is too small or too large, max_leases too large.
  *             -ENOMEM  no memory.
  *             -E2BIG   opts is larger than this library knows and sets what it does not know.
  *   Fork      usable in the child, and so is the queue.
@@ -130,10 +159,11 @@ PLAIT_API void plait_queue_destroy(plait_queue *queue);
  *   Errors    In each case nothing was put.
  *             -ETIMEDOUT  full until the deadline.
  *             -EPIPE      closed.
- *             -EMSGSIZE   larger than the queue ever takes: half of max_bytes, less 16.
+ *             -EMSGSIZE   larger than max_item_bytes.
  *             -EBUSY      the queue has a single producer, in another process that lives.
  *             -ECANCELED  the caller was asked to end.
  *             -EINVAL     queue is NULL, or bytes is.
+ *             -ENOMEM     no memory for an item larger than half of max_bytes.
  *             -ENOMEM, -EUSERS  this process cannot join the family.
  *   Fork      usable in the child.
  *   Since     0.1
@@ -308,8 +338,56 @@ PLAIT_API ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait
  */
 PLAIT_API int plait_queue_release(plait_queue *queue, const void *bytes);
 
-/* How many items are in the queue: put or reserved, and not taken yet. An aborted one counts until
- * those before it are taken.
+/* Take the first item for good or until this process is killed, whichever comes first: what workers
+ * do. It waits while there is no item, and while max_leases items are leased. The item is moved out
+ * of the queue's ring, where it is no longer in anybody's way however long the work takes.
+ *
+ * If this process is killed before plait_queue_ack, whoever gets or leases next, 100 ms after the
+ * proven death at the latest, gets the item, before all others; of several, that which was leased
+ * first. It is never lost, and never in two hands. An item that was acked does not come again.
+ * plait_queue_get and its like get such an item as well, without its count of attempts.
+ *
+ *   queue     the queue.
+ *   ret       gets the item; untouched on failure. Ended by plait_queue_ack or plait_queue_nack.
+ *   until     how long to wait.
+ *   Blocks    as plait_queue_get.
+ *   From      any task; any process of the family.
+ *   Errors    In each case nothing was taken.
+ *             -EINVAL  queue or ret is NULL.
+ *             -ENOMEM  no memory for the item, which stays; or as plait_queue_get.
+ *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EUSERS  as plait_queue_get. While another
+ *             process has an item of a closed queue leased, that may come back: not -EPIPE yet.
+ *   Fork      usable in the child; but what was leased before belongs to the parent.
+ *   Since     0.1
+ */
+PLAIT_API int plait_queue_lease(plait_queue *queue, plait_lease *ret, plait_deadline until);
+
+/* End a lease: the item has been dealt with, and is gone. This is not plait_queue_task_done, which
+ * is to be said as well where somebody calls plait_queue_join.
+ *
+ *   lease     what plait_queue_lease gave, or a copy; its bytes are not to be touched any more.
+ *   Blocks    no.
+ *   From      any task of the process that leased it.
+ *   Errors    -EINVAL  lease is NULL, or not leased by this process: ended already.
+ *   Fork      usable in the child for what it leased itself.
+ *   Since     0.1
+ */
+PLAIT_API int plait_queue_ack(const plait_lease *lease);
+
+/* Give a leased item back, undone: it is the first of the queue again, as if this process had been
+ * killed. (Who wants it to be the last puts it again and then acks it.)
+ *
+ *   lease     what plait_queue_lease gave, or a copy; its bytes are not to be touched any more.
+ *   Blocks    no.
+ *   From      any task of the process that leased it. Also when the queue was closed since.
+ *   Errors    -EINVAL  lease is NULL, or not leased by this process: ended already.
+ *   Fork      usable in the child for what it leased itself.
+ *   Since     0.1
+ */
+PLAIT_API int plait_queue_nack(const plait_lease *lease);
+
+/* How many items are in the queue: put or reserved, and not taken yet, or given back since. An
+ * aborted one counts until those before it are taken.
  *
  *   queue     the queue; NULL has none.
  *   Returns   how many, at some moment during the call; 0 after plait_queue_shutdown at once.

@@ -15,8 +15,8 @@
  * recovers the lock, as with plait_lock. Readers change nothing: one that dies is forgotten, within
  * 100 ms. Readers are known by their processes, of which 56 can read at the same time.
  *
- * It lies in private memory or in the family's heap, as locks do (plait/lock.h). Nobody may wait on
- * it or hold it when its memory is given back.
+ * It lies in private memory, in the family's heap or a named segment, as locks do (plait/lock.h).
+ * Nobody may wait on it or hold it when its memory is given back.
  */
 #ifndef PLAIT_RWLOCK_H
 #define PLAIT_RWLOCK_H

@@ -16,8 +16,8 @@
  * them: its units come back when the process that took them dies, and only a process that has one
  * can release one.
  *
- * They lie in private memory or in the family's heap, as locks do (plait/lock.h). Nobody may wait
- * on one when its memory is given back.
+ * They lie in private memory, in the family's heap or a named segment, as locks do
+ * (plait/lock.h). Nobody may wait on one when its memory is given back.
  */
 #ifndef PLAIT_SEMAPHORE_H
 #define PLAIT_SEMAPHORE_H

@@ -39,12 +39,18 @@ void plait__bell_ring(uint32_t *bell)
 {
     uint32_t value = __atomic_load_n(bell, __ATOMIC_SEQ_CST);
 
-    /* the wants stay: of those who go on sleeping nothing else tells */
-    while (value & PLAIT__BELL_AWAITED)
+    while (value & PLAIT__BELL_AWAITED) {
+        /* since the caller looked, somebody may have come whom it is not enough for */
+        if (value & PLAIT__BELL_MIXED) {
+            plait__bell_ring_all(bell);
+            return;
+        }
+        /* the wants stay: of those who go on sleeping nothing else tells */
         if (change(bell, &value, (value & ~PLAIT__BELL_AWAITED) + RUNG)) {
             plait__wake_word(bell, 1);
             return;
         }
+    }
 }
 
 void plait__bell_ring_all(uint32_t *bell)

@@ -53,7 +53,7 @@ static inline bool plait__bell_one_will_do(uint32_t value, uint32_t there)
     return !(value & PLAIT__BELL_MIXED) && plait__bell_want(value) <= there;
 }
 
-/* Wakes one, if somebody is announced. */
+/* Wakes one, if somebody is announced; all, if they want different things. */
 void plait__bell_ring(uint32_t *bell);
 /* Wakes all, announced or not. */
 void plait__bell_ring_all(uint32_t *bell);

@@ -20,6 +20,7 @@
 #include "os/fd.h"
 #include "wait/mutex.h"
 #include "wait/wait.h"
+#include "wait/waitable.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -532,4 +533,47 @@ int plait_pipe_poll(plait_pipe *end, plait_deadline until)
     if (rc < 0)
         return rc;
     return size_of_kept(end) >= 0 ? 0 : wait_for(end, PLAIT__FD_READ, until);
+}
+
+/* ---- to be selected on ---- */
+
+static int look_fd(const plait_pipe *end, struct plait__watch *watch, unsigned wanted)
+{
+    if (end->fd < 0)
+        return -EBADF;
+    watch->fd = end->fd;
+    watch->wanted = wanted;
+    return watch->ready_fd != 0;
+}
+
+static int look_recv(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
+{
+    (void)how;
+    return size_of_kept(on->object) >= 0 ? 1 : look_fd(on->object, watch, PLAIT__FD_READ);
+}
+
+static int look_send(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
+{
+    (void)how;
+    return look_fd(on->object, watch, PLAIT__FD_WRITE);
+}
+
+int plait_pipe_on_recv(plait_waitable *ret, plait_pipe *end)
+{
+    static const struct plait__waitable_ops ops = { .look = look_recv };
+    int rc = ret == NULL ? -EINVAL : check_recv(end, NULL, 0);
+
+    if (rc == 0)
+        plait__waitable_make(ret, &ops, end, 0);
+    return rc;
+}
+
+int plait_pipe_on_send(plait_waitable *ret, plait_pipe *end)
+{
+    static const struct plait__waitable_ops ops = { .look = look_send };
+    int rc = ret == NULL ? -EINVAL : check_send(end, NULL, 0);
+
+    if (rc == 0)
+        plait__waitable_make(ret, &ops, end, 0);
+    return rc;
 }

@@ -54,8 +54,10 @@ void plait_queue_destroy(plait_queue *queue)
         return;
     __atomic_store_n(&queue->is_destroyed, 1, __ATOMIC_SEQ_CST);
     plait__ring_drop(&queue->ring);
-    if (plait__queue_is_left(queue))
-        plait_shared_free(queue->block);
+    if (!plait__queue_is_left(queue))
+        return;
+    plait__ring_fini(&queue->ring);
+    plait_shared_free(queue->block);
 }
 
 int plait_queue_close(plait_queue *queue)
@@ -202,6 +204,11 @@ static ssize_t try_borrow(plait_queue *queue, void *arg, struct plait__look look
     return plait__ring_borrow(&queue->ring, arg, look);
 }
 
+static ssize_t try_lease(plait_queue *queue, void *arg, struct plait__look look)
+{
+    return plait__ring_lease(&queue->ring, arg, look);
+}
+
 static ssize_t wait_to_get(plait_queue *queue,
                            ssize_t (*attempt)(plait_queue *, void *, struct plait__look), void *arg,
                            plait_deadline until)
@@ -286,6 +293,33 @@ ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait_deadline 
 int plait_queue_release(plait_queue *queue, const void *bytes)
 {
     return queue == NULL ? -EINVAL : plait__ring_release(&queue->ring, bytes);
+}
+
+int plait_queue_lease(plait_queue *queue, plait_lease *ret, plait_deadline until)
+{
+    plait_lease lease = { .queue = queue };
+    ssize_t rc;
+
+    if (queue == NULL || ret == NULL)
+        return -EINVAL;
+    rc = try_lease(queue, &lease, first_look(until));
+    if (rc == -EAGAIN)
+        rc = wait_to_get(queue, try_lease, &lease, until);
+    if (rc == 0)
+        *ret = lease;
+    return (int)rc;
+}
+
+int plait_queue_ack(const plait_lease *lease)
+{
+    return lease == NULL || lease->queue == NULL ? -EINVAL
+                                                 : plait__ring_ack(&lease->queue->ring, lease);
+}
+
+int plait_queue_nack(const plait_lease *lease)
+{
+    return lease == NULL || lease->queue == NULL ? -EINVAL
+                                                 : plait__ring_nack(&lease->queue->ring, lease);
 }
 
 /* ---- looking ---- */

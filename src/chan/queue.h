@@ -38,6 +38,11 @@ struct plait__queue_call {
 /* An attempt said -EAGAIN: tries until it says something else. Or -ETIMEDOUT, -ECANCELED. */
 ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *call,
                           plait_deadline until);
+/* A task is about to wait, and a destroy waits for it: what to hand to leave. pre: this process is in
+ * the family. */
+unsigned plait__queue_enter(plait_queue *queue);
+/* The last that is done here: the queue may be gone after it. */
+void plait__queue_leave(plait_queue *queue, unsigned at);
 /* The queue is dropped: waits until nobody waits. False: somebody does not leave. */
 bool plait__queue_is_left(plait_queue *queue);
 

@@ -42,7 +42,7 @@ static bool visit_is_for(uint64_t visit, uint32_t self, bool of_dead)
     return of_dead && plait__member_is_dead((uint32_t)visit);
 }
 
-static unsigned enter(plait_queue *queue)
+unsigned plait__queue_enter(plait_queue *queue)
 {
     uint32_t self = plait__member_self();
 
@@ -60,8 +60,7 @@ static unsigned enter(plait_queue *queue)
     return NOBODY;
 }
 
-/* The last that is done here: the queue may be gone after it. */
-static void leave(plait_queue *queue, unsigned at)
+void plait__queue_leave(plait_queue *queue, unsigned at)
 {
     uint64_t visit, next;
 
@@ -165,8 +164,10 @@ static ssize_t sleep_and_try(plait_queue *queue, const struct plait__queue_call 
         if (is_last)
             return -ETIMEDOUT;
         woken = plait__wait_word(bell, seen, plait__deadline_earlier(until, soon));
-        if (woken < 0 && woken != -ETIMEDOUT)
+        if (woken < 0 && woken != -ETIMEDOUT) {
+            announce(queue, call, false); /* a wake may have been ours: the caller passes it on */
             return woken;
+        }
         look.thorough = woken == -ETIMEDOUT;
         is_last = look.thorough && plait_left_ns(until) == 0;
     }
@@ -194,7 +195,7 @@ ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *ca
 
     if (plait_left_ns(until) == 0)
         return try_at_once(queue, call, until);
-    visit = enter(queue);
+    visit = plait__queue_enter(queue);
     rc = spin(queue, call, until);
     if (rc == -EAGAIN)
         rc = sleep_and_try(queue, call, until);
@@ -202,6 +203,6 @@ ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *ca
     call_for_less.bytes = 0;
     if (plait__bell_awaited(bell) != 0 && may_succeed(queue, &call_for_less))
         plait__bell_ring(bell);
-    leave(queue, visit);
+    plait__queue_leave(queue, visit);
     return rc;
 }

@@ -26,6 +26,15 @@
  *     killed after the hand-over                   DONE, or free is moved: freed by anybody
  *     killed in a repair                           each is one store that can be done twice
  *
+ * An item that is larger than half of the ring lies in a parcel (family/parcel.h) that its record
+ * names: left before the record is READY, dropped before it is DONE. Dropping it is the hand-over: a
+ * record whose parcel is gone has been handed over, whatever it says. The bytes in parcels have a
+ * bound of their own: each such record says how many KiB were put up to it, ever, so what was put
+ * and what was freed are two numbers that are stored, never added to.
+ *
+ * A leased item has left the ring: it lies in an entry behind the data, or in a parcel that this
+ * names (ring_lease.c).
+ *
  * A declared single producer (consumer) is one process that keeps its lock while it lives, and so
  * needs no atomic exchange to take it; another process is refused until that one is dead.
  *
@@ -59,17 +68,31 @@ struct plait__ring {
     uint32_t mask;      /* granules - 1 */
     uint32_t limit;     /* most granules in use */
     uint32_t max_items; /* most items that are put and not handed over */
+    uint32_t max_leases;
+    uint32_t max_kib; /* most in parcels, unless it is one alone */
+    uint64_t max_item_bytes;
+    uint64_t at_once; /* most bytes that are put with the lock taken once */
     bool has_one_producer, has_one_consumer;
 
     uint32_t put_lock __attribute__((aligned(PLAIT__RING_LINE)));
-    uint64_t tail;      /* atomic: put_lock; CLOSED is set without it */
-    uint64_t free_seen; /* put_lock: free as it was when we looked */
+    uint64_t tail;        /* atomic: put_lock; CLOSED is set without it */
+    uint64_t free_seen;   /* put_lock: free as it was when we looked */
+    uint32_t kib_put;     /* atomic: put_lock: in parcels, ever */
+    uint32_t kib_before;  /* put_lock: the same before the put that is under way */
+    uint64_t kib_pending; /* put_lock: the tail that this makes, and RING_CLOSED; 0: none is */
 
     uint32_t get_lock __attribute__((aligned(PLAIT__RING_LINE)));
-    uint32_t is_dropped; /* atomic: set once: nothing is handed over any more */
-    uint64_t take;       /* atomic: get_lock */
-    uint64_t tail_seen;  /* get_lock: tail as it was when we looked */
-    uint64_t skipped;    /* atomic: get_lock: items that never came: how many, and the last one */
+    uint32_t is_dropped;  /* atomic: set once: nothing is handed over any more */
+    uint64_t take;        /* atomic: get_lock */
+    uint64_t tail_seen;   /* get_lock: tail as it was when we looked */
+    uint64_t skipped;     /* atomic: get_lock: items that never came: how many, and the last one */
+    uint32_t leases;      /* atomic: get_lock: entries beyond were never used */
+    uint32_t has_back;    /* atomic: somebody has given a leased item back */
+    uint32_t is_short;    /* atomic: somebody waits for a free entry */
+    uint32_t lease_token; /* get_lock: of the last lease, round and round */
+    uint64_t lease_order; /* get_lock: how many items were leased */
+    int64_t lease_look;   /* get_lock: when to look again for leases of the dead */
+    uint32_t kib_freed;   /* atomic: get_lock: of what was put in parcels; before `free` is moved */
 
     uint64_t free __attribute__((aligned(PLAIT__RING_LINE))); /* atomic: get_lock */
 
@@ -78,7 +101,7 @@ struct plait__ring {
     uint32_t join_bell;
     uint32_t finished; /* atomic: items that plait__ring_task_done was called for */
 
-    char data[] __attribute__((aligned(PLAIT__RING_LINE)));
+    char data[] __attribute__((aligned(PLAIT__RING_LINE))); /* then the entries of leases */
 };
 
 /* How a call looks: until when it waits for the lock (but at least PATIENCE), and whether it asks
@@ -93,6 +116,8 @@ struct plait__look {
 int plait__ring_bytes(const plait_queue_opts *opts, size_t *ret);
 /* pre: zero bytes at a multiple of PLAIT__RING_LINE; opts as for plait__ring_bytes. */
 void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts);
+/* Frees what lies elsewhere. pre: nobody uses the ring. */
+void plait__ring_fini(struct plait__ring *ring);
 
 /* All of these return at once but for other tasks inside. What they share: -EAGAIN: there is no
  * room, or no item · -EPIPE: closed (and drained) · -EMSGSIZE · -EBUSY: another process is the
@@ -114,6 +139,12 @@ ssize_t plait__ring_borrow(struct plait__ring *ring, const void **ret, struct pl
 /* -EINVAL: these bytes are not borrowed by this process. */
 int plait__ring_release(struct plait__ring *ring, const void *bytes);
 
+/* -EAGAIN also: max_leases. Sets all of ret but the queue. */
+int plait__ring_lease(struct plait__ring *ring, plait_lease *ret, struct plait__look look);
+/* -EINVAL: it is no lease of this process's. */
+int plait__ring_ack(struct plait__ring *ring, const plait_lease *lease);
+int plait__ring_nack(struct plait__ring *ring, const plait_lease *lease);
+
 /* Announces a task that wants to put so many bytes at put_bell: what to wait on. */
 uint32_t plait__ring_announce_put(struct plait__ring *ring, size_t n, bool thorough);
 /* Is it worth a look? Takes no lock. */
@@ -127,7 +158,8 @@ void plait__ring_close(struct plait__ring *ring);
 /* Closes it; what is in it is not handed over any more. */
 void plait__ring_drop(struct plait__ring *ring);
 bool plait__ring_is_closed(const struct plait__ring *ring);
-/* Items that are put and not taken yet; an aborted one counts until those before it are taken. */
+/* Items that are put and not taken yet, or given back; an aborted one counts until those before it
+ * are taken. */
 size_t plait__ring_size(const struct plait__ring *ring);
 
 /* Items that were put and not finished yet. */

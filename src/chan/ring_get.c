@@ -9,17 +9,10 @@
 #include "base/assert.h"
 #include "chan/ring.h"
 #include "chan/ring_record.h"
+#include "family/parcel.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* The first item, with get_lock held. */
-struct found {
-    struct record *record;
-    uint64_t mark, behind;
-    size_t size;
-    unsigned whom; /* whom the way to it has woken; also when there is none */
-};
 
 /* ---- with get_lock ---- */
 
@@ -48,6 +41,13 @@ static void move_take(struct plait__ring *ring, uint64_t take)
     __atomic_store_n(&ring->take, take, __ATOMIC_RELAXED); /* guarded by the lock */
 }
 
+/* Before `free` is moved behind the record: it does no harm if that does not come about. */
+static void free_kib(struct plait__ring *ring, const struct record *record, uint64_t ctl)
+{
+    if (ctl & RECORD_PARCEL)
+        __atomic_store_n(&ring->kib_freed, record->kib, __ATOMIC_RELEASE);
+}
+
 /* Frees what can be freed. */
 static unsigned reclaim(struct plait__ring *ring)
 {
@@ -59,6 +59,7 @@ static unsigned reclaim(struct plait__ring *ring)
         uint64_t ctl = __atomic_load_n(&record->ctl, __ATOMIC_ACQUIRE);
         if (record_state(ctl) != RECORD_DONE && record_state(ctl) != RECORD_SKIP)
             break;
+        free_kib(ring, record, ctl);
         at = mark_behind(at, record, ctl);
     }
     if (is_same_place(at, first))
@@ -93,10 +94,19 @@ static unsigned recover(struct plait__ring *ring)
 
     if ((int32_t)(mark_position(free) - mark_position(take)) > 0)
         move_take(ring, free); /* it had handed over */
+    plait__leases_recover(ring);
     ring->tail_seen = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
     whom = sweep(ring);
     plait__owned_mend(&ring->get_lock);
     return whom;
+}
+
+static void mark_done(struct record *record)
+{
+    uint64_t ctl = record_ctl(RECORD_DONE, 0, 0) | (load_relaxed(&record->ctl) & RECORD_PARCEL);
+
+    /* release: what was in it is read; the partner is reclaim */
+    __atomic_store_n(&record->ctl, ctl, __ATOMIC_RELEASE);
 }
 
 /* An item that never comes is counted, then DONE. The count and the item's number are one word: who
@@ -108,8 +118,18 @@ static unsigned count_skipped(struct plait__ring *ring, struct record *record, u
 
     if (skipped >> 32 != number) /* seq_cst: the partner is a join that is announced */
         __atomic_store_n(&ring->skipped, number << 32 | (uint32_t)(skipped + 1), __ATOMIC_SEQ_CST);
-    __atomic_store_n(&record->ctl, record_ctl(RECORD_DONE, 0, 0), __ATOMIC_RELAXED);
+    mark_done(record);
     return plait__bell_awaited(&ring->join_bell) ? WAKE_JOINERS : 0;
+}
+
+/* Nobody has the record in hand: is its item there? Else who handed it over has died, and it is
+ * DONE. */
+static bool is_item(struct record *record, uint64_t ctl)
+{
+    if (!(ctl & RECORD_PARCEL) || plait__parcel_is_left(record_large(record)->parcel))
+        return true;
+    mark_done(record);
+    return false;
 }
 
 /* Is the record at `take` the next item? 1: yes · 0: step over it · -EAGAIN: it is being written. */
@@ -117,13 +137,16 @@ static int judge(struct record *record, uint64_t ctl, bool thorough)
 {
     switch (record_state(ctl)) {
     case RECORD_READY:
-        return 1;
+        return is_item(record, ctl);
     case RECORD_TAKEN: /* after a sweep: of the dead, or of one that goes on */
-        return plait__member_is_dead(record_owner(ctl));
+        return plait__member_is_dead(record_owner(ctl)) && is_item(record, ctl);
     case RECORD_RSV:
         if (!thorough || !plait__member_is_dead(record_owner(ctl)))
             return -EAGAIN;
-        __atomic_store_n(&record->ctl, record_ctl(RECORD_SKIP, 0, 0), __ATOMIC_RELAXED);
+        if (ctl & RECORD_PARCEL)
+            plait__parcel_drop(record_large(record)->parcel);
+        ctl = record_ctl(RECORD_SKIP, 0, 0) | (ctl & RECORD_PARCEL);
+        __atomic_store_n(&record->ctl, ctl, __ATOMIC_RELAXED);
         return 0;
     case RECORD_SKIP:
     case RECORD_DONE:
@@ -144,7 +167,7 @@ static bool is_drained(struct plait__ring *ring)
             return false;
         at = mark_behind(at, record, ctl);
     }
-    return true;
+    return !plait__leases_are_out(ring);
 }
 
 /* Is there a record at this place? */
@@ -153,6 +176,21 @@ static bool has_record(struct plait__ring *ring, uint64_t at)
     if (is_same_place(at, ring->tail_seen)) /* seq_cst: the partner is move_tail of ring_put.c */
         ring->tail_seen = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
     return !is_same_place(at, ring->tail_seen);
+}
+
+static void describe(struct record *record, uint64_t ctl, struct found *ret)
+{
+    const struct large *large = record_large(record);
+
+    ret->record = record;
+    ret->bytes = record->bytes;
+    ret->size = record_size(ctl);
+    ret->parcel = 0;
+    if (!(ctl & RECORD_PARCEL))
+        return;
+    ret->parcel = large->parcel;
+    ret->bytes = plait__parcel_bytes(large->parcel);
+    ret->size = large->size;
 }
 
 /* Moves `take` to the first item. 0, -EAGAIN. */
@@ -168,10 +206,9 @@ static int walk(struct plait__ring *ring, bool thorough, struct found *ret)
         rc = judge(record, ctl, thorough);
         if (rc < 0)
             break;
-        ret->record = record;
         ret->mark = at;
         ret->behind = mark_behind(at, record, ctl);
-        ret->size = record_size(ctl);
+        describe(record, ctl, ret);
         if (rc > 0)
             break;
         ctl = load_relaxed(&record->ctl);
@@ -191,8 +228,11 @@ static int find_first(struct plait__ring *ring, bool thorough, struct found *ret
     int rc;
 
     ret->whom = 0;
+    ret->lease = NULL;
     if (__atomic_load_n(&ring->is_dropped, __ATOMIC_RELAXED))
         return -EPIPE;
+    if (load_relaxed32(&ring->leases) != 0 && plait__leases_find(ring, thorough, ret))
+        return 0;
     if (thorough)
         sweep(ring);
     rc = walk(ring, thorough, ret);
@@ -215,7 +255,7 @@ static int lock_get(struct plait__ring *ring, plait_deadline until)
     return 0;
 }
 
-static void unlock_get(struct plait__ring *ring, unsigned whom)
+void plait__ring_unlock_get(struct plait__ring *ring, unsigned whom)
 {
     if (!ring->has_one_consumer)
         plait__owned_release(&ring->get_lock);
@@ -223,8 +263,7 @@ static void unlock_get(struct plait__ring *ring, unsigned whom)
         plait__ring_wake(ring, whom);
 }
 
-/* 0: the lock is held, and there is an item. */
-static int lock_first(struct plait__ring *ring, struct plait__look look, struct found *ret)
+int plait__ring_lock_first(struct plait__ring *ring, struct plait__look look, struct found *ret)
 {
     int rc = lock_get(ring, look.until);
 
@@ -232,24 +271,34 @@ static int lock_first(struct plait__ring *ring, struct plait__look look, struct 
         return rc;
     rc = find_first(ring, look.thorough, ret);
     if (rc < 0)
-        unlock_get(ring, ret->whom);
+        plait__ring_unlock_get(ring, ret->whom);
     return rc;
 }
 
 /* ---- handing over ---- */
 
-/* The item is copied, with the lock held. */
-static void hand_over(struct plait__ring *ring, struct found *found)
+void plait__ring_hand_over(struct plait__ring *ring, struct found *found)
+{
+    if (found->lease != NULL) {
+        found->whom |= plait__lease_hand_over(ring, found->lease);
+        return;
+    }
+    if (found->parcel != 0)
+        plait__parcel_drop(found->parcel); /* the hand-over */
+    plait__ring_step_over(ring, found);
+}
+
+void plait__ring_step_over(struct plait__ring *ring, struct found *found)
 {
     if (is_same_place(load_relaxed(&ring->free), found->mark)) {
+        if (found->parcel != 0)
+            free_kib(ring, found->record, RECORD_PARCEL);
         move_free(ring, found->behind);
         move_take(ring, found->behind);
         found->whom |= putters_of(ring, found->behind);
         return;
     }
-    /* release: the partner is reclaim */
-    __atomic_store_n(&found->record->ctl, record_ctl(RECORD_DONE, 0, found->size),
-                     __ATOMIC_RELEASE);
+    mark_done(found->record);
     move_take(ring, found->behind);
     found->whom |= reclaim(ring);
 }
@@ -257,8 +306,14 @@ static void hand_over(struct plait__ring *ring, struct found *found)
 /* It is ours, in its place. */
 static void take(struct plait__ring *ring, const struct found *found)
 {
-    uint64_t ctl = record_ctl(RECORD_TAKEN, plait__member_self(), found->size);
+    uint64_t ctl;
 
+    if (found->lease != NULL) {
+        plait__lease_borrow(ring, found->lease);
+        return;
+    }
+    ctl = found->parcel != 0 ? record_ctl(RECORD_TAKEN, plait__member_self(), 0) | RECORD_PARCEL
+                             : record_ctl(RECORD_TAKEN, plait__member_self(), found->size);
     __atomic_store_n(&found->record->ctl, ctl, __ATOMIC_RELAXED); /* guarded by the lock */
     move_take(ring, found->behind);
 }
@@ -268,36 +323,37 @@ static void give_back(struct plait__ring *ring, struct record *record)
 {
     unsigned whom;
 
-    /* release: the partner is reclaim */
-    __atomic_store_n(&record->ctl, record_ctl(RECORD_DONE, 0, 0), __ATOMIC_RELEASE);
+    if (load_relaxed(&record->ctl) & RECORD_PARCEL)
+        plait__parcel_drop(record_large(record)->parcel); /* the hand-over */
+    mark_done(record);
     if (lock_get(ring, PLAIT_NOWAIT) < 0)
         return; /* whoever wants room does it */
     whom = reclaim(ring);
     if (plait__ring_is_closed(ring) && plait__bell_awaited(&ring->get_bell))
         whom |= WAKE_GETTERS; /* those who wait for what we had are told of the end */
-    unlock_get(ring, whom);
+    plait__ring_unlock_get(ring, whom);
 }
 
 ssize_t plait__ring_get(struct plait__ring *ring, void *buf, size_t cap, struct plait__look look)
 {
     struct found found;
-    int rc = lock_first(ring, look, &found);
+    int rc = plait__ring_lock_first(ring, look, &found);
 
     if (rc < 0)
         return rc;
     if (found.size > cap) {
-        unlock_get(ring, found.whom);
+        plait__ring_unlock_get(ring, found.whom);
         return -EMSGSIZE;
     }
-    if (found.size <= PLAIT__RING_SMALL || ring->has_one_consumer) {
+    if (found.size <= PLAIT__RING_SMALL || ring->has_one_consumer || found.lease != NULL) {
         if (found.size > 0)
-            memcpy(buf, found.record->bytes, found.size);
-        hand_over(ring, &found);
-        unlock_get(ring, found.whom);
+            memcpy(buf, found.bytes, found.size);
+        plait__ring_hand_over(ring, &found);
+        plait__ring_unlock_get(ring, found.whom);
     } else {
         take(ring, &found);
-        unlock_get(ring, found.whom);
-        memcpy(buf, found.record->bytes, found.size);
+        plait__ring_unlock_get(ring, found.whom);
+        memcpy(buf, found.bytes, found.size);
         give_back(ring, found.record);
     }
     return (ssize_t)found.size;
@@ -309,52 +365,52 @@ ssize_t plait__ring_get_many(struct plait__ring *ring, const plait_queue_batch *
     size_t n = 0, used = 0;
     unsigned whom = 0;
     struct found found;
-    int rc = lock_first(ring, look, &found);
+    int rc = plait__ring_lock_first(ring, look, &found);
 
     if (rc < 0)
         return rc;
     while (rc == 0 && n < batch->max_items && found.size <= batch->cap - used) {
         char *at = (char *)batch->buf + used;
         if (found.size > 0)
-            memcpy(at, found.record->bytes, found.size);
+            memcpy(at, found.bytes, found.size);
         batch->items[n++] = (plait_bytes){ at, found.size };
         used += (found.size + GRANULE - 1) / GRANULE * GRANULE;
-        hand_over(ring, &found);
+        plait__ring_hand_over(ring, &found);
         whom |= found.whom;
         if (used >= batch->cap)
             break;
         rc = find_first(ring, false, &found);
         whom |= found.whom;
     }
-    unlock_get(ring, whom);
+    plait__ring_unlock_get(ring, whom);
     return n > 0 ? (ssize_t)n : -EMSGSIZE;
 }
 
 ssize_t plait__ring_peek(struct plait__ring *ring, void *buf, size_t cap, struct plait__look look)
 {
     struct found found;
-    int rc = lock_first(ring, look, &found);
+    int rc = plait__ring_lock_first(ring, look, &found);
 
     if (rc < 0)
         return rc;
     if (cap > found.size)
         cap = found.size;
     if (cap > 0)
-        memcpy(buf, found.record->bytes, cap);
-    unlock_get(ring, found.whom);
+        memcpy(buf, found.bytes, cap);
+    plait__ring_unlock_get(ring, found.whom);
     return (ssize_t)found.size;
 }
 
 ssize_t plait__ring_borrow(struct plait__ring *ring, const void **ret, struct plait__look look)
 {
     struct found found;
-    int rc = lock_first(ring, look, &found);
+    int rc = plait__ring_lock_first(ring, look, &found);
 
     if (rc < 0)
         return rc;
     take(ring, &found);
-    unlock_get(ring, found.whom);
-    *ret = found.record->bytes;
+    plait__ring_unlock_get(ring, found.whom);
+    *ret = found.bytes;
     return (ssize_t)found.size;
 }
 
@@ -363,7 +419,7 @@ int plait__ring_release(struct plait__ring *ring, const void *bytes)
     struct record *record = plait__ring_record_of(ring, bytes, RECORD_TAKEN);
 
     if (record == NULL)
-        return -EINVAL;
+        return plait__lease_release(ring, bytes);
     give_back(ring, record);
     return 0;
 }
@@ -392,7 +448,8 @@ bool plait__ring_may_get(const struct plait__ring *ring)
 {
     uint64_t tail = load_relaxed(&ring->tail);
 
-    return (tail & PLAIT__RING_CLOSED) || !is_same_place(tail, load_relaxed(&ring->take));
+    return (tail & PLAIT__RING_CLOSED) || !is_same_place(tail, load_relaxed(&ring->take)) ||
+           load_relaxed32(&ring->has_back) != 0;
 }
 
 /* Announced with the lock held, the next who frees something sees it without a barrier of his own; a
@@ -400,7 +457,7 @@ bool plait__ring_may_get(const struct plait__ring *ring)
  * missed: every sleep is short. */
 uint32_t plait__ring_announce_put(struct plait__ring *ring, size_t n, bool thorough)
 {
-    uint32_t want = granules_of(n), seen;
+    uint32_t want = is_too_large(ring, n) ? PLAIT__BELL_MOST_WANT : granules_of(n), seen;
     unsigned whom;
 
     if (!lock_to_tidy(ring, &whom))

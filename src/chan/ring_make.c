@@ -4,12 +4,16 @@
 #include "base/assert.h"
 #include "chan/ring.h"
 #include "chan/ring_record.h"
+#include "family/parcel.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 enum {
     DEFAULT_BYTES = 1 << 20,
+    DEFAULT_LEASES = 64,
+    MAX_LEASES = 1 << 16,
     MIN_BYTES = 64,
     MAX_ITEMS = 1 << 30, /* marks count items in 31 bits */
 };
@@ -30,13 +34,31 @@ static uint32_t ring_granules(uint32_t limit)
     return granules;
 }
 
+static uint32_t leases_of(const plait_queue_opts *opts)
+{
+    return opts->max_leases == 0 ? DEFAULT_LEASES : (uint32_t)opts->max_leases;
+}
+
 int plait__ring_bytes(const plait_queue_opts *opts, size_t *ret)
 {
     if (opts->max_bytes != 0 &&
         (opts->max_bytes < MIN_BYTES || opts->max_bytes / GRANULE > MAX_GRANULES))
         return -EINVAL;
-    *ret = sizeof(struct plait__ring) + (size_t)ring_granules(limit_of(opts)) * GRANULE;
+    if (opts->max_leases > MAX_LEASES)
+        return -EINVAL;
+    *ret = sizeof(struct plait__ring) + (size_t)ring_granules(limit_of(opts)) * GRANULE +
+           leases_of(opts) * sizeof(struct lease);
     return 0;
+}
+
+/* What is larger is reserved first, and copied without the lock; or refused. */
+static uint64_t at_once_of(const struct plait__ring *ring, const plait_queue_opts *opts)
+{
+    uint64_t most = (uint64_t)(ring->limit / 2) * GRANULE - sizeof(struct record);
+
+    if (!opts->single_producer && most > PLAIT__RING_SMALL)
+        most = PLAIT__RING_SMALL;
+    return most < ring->max_item_bytes ? most : ring->max_item_bytes;
 }
 
 void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts)
@@ -47,8 +69,14 @@ void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts)
     ring->limit = limit_of(opts);
     ring->mask = ring_granules(ring->limit) - 1;
     ring->max_items = has_max ? (uint32_t)opts->max_items : MAX_ITEMS;
+    ring->max_leases = leases_of(opts);
+    ring->max_kib = (uint32_t)((uint64_t)ring->limit * GRANULE / 1024);
+    ring->max_item_bytes = opts->max_item_bytes == 0 ? UINT64_MAX : opts->max_item_bytes;
+    ring->at_once = at_once_of(ring, opts);
     ring->has_one_producer = opts->single_producer;
     ring->has_one_consumer = opts->single_consumer;
+    memset(ring->data + ((size_t)ring->mask + 1) * GRANULE, 0,
+           ring->max_leases * sizeof(struct lease));
 }
 
 /* ---- locks ---- */
@@ -116,7 +144,7 @@ size_t plait__ring_size(const struct plait__ring *ring)
 
     if (__atomic_load_n(&ring->is_dropped, __ATOMIC_SEQ_CST))
         return 0;
-    return (tail - take) & 0x7fffffff;
+    return ((tail - take) & 0x7fffffff) + plait__leases_back(ring);
 }
 
 /* ---- tasks ---- */
@@ -149,17 +177,51 @@ int plait__ring_task_done(struct plait__ring *ring)
 
 /* ---- records ---- */
 
+/* The record that names the parcel with these bytes, if its note is true; else NULL. */
+static struct record *record_of_parcel(struct plait__ring *ring, const void *bytes)
+{
+    uint64_t parcel = plait__parcel_of(bytes), note;
+    struct record *record;
+
+    if (parcel == 0)
+        return NULL;
+    note = __atomic_load_n(plait__parcel_note(parcel), __ATOMIC_RELAXED);
+    if (note % GRANULE != 0 || note >= (size_t)ring->mask * GRANULE)
+        return NULL;
+    record = (struct record *)(void *)(ring->data + note);
+    return record_large(record)->parcel == parcel ? record : NULL;
+}
+
 struct record *plait__ring_record_of(struct plait__ring *ring, const void *bytes,
                                      enum record_state state)
 {
     uintptr_t begin = (uintptr_t)ring->data, at = (uintptr_t)bytes - sizeof(struct record);
+    bool is_inside = at >= begin && at - begin < ((size_t)ring->mask + 1) * GRANULE;
     struct record *record = (struct record *)at;
     uint64_t ctl;
 
-    if (at < begin || at - begin >= ((size_t)ring->mask + 1) * GRANULE || at % GRANULE != 0)
+    if (is_inside && at % GRANULE != 0)
+        return NULL;
+    if (!is_inside)
+        record = record_of_parcel(ring, bytes);
+    if (record == NULL)
         return NULL;
     ctl = __atomic_load_n(&record->ctl, __ATOMIC_ACQUIRE);
-    if (record_state(ctl) != state || record_owner(ctl) != plait__member_self())
+    if (record_state(ctl) != state || record_owner(ctl) != plait__member_self() ||
+        !(ctl & RECORD_PARCEL) != is_inside)
         return NULL;
     return record;
+}
+
+void plait__ring_fini(struct plait__ring *ring)
+{
+    uint64_t at = ring->free;
+
+    while (!is_same_place(at, ring->tail)) {
+        struct record *record = record_at(ring, at);
+        if (record->ctl & RECORD_PARCEL)
+            plait__parcel_drop(record_large(record)->parcel);
+        at = mark_behind(at, record, record->ctl);
+    }
+    plait__leases_fini(ring);
 }

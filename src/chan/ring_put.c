@@ -8,6 +8,7 @@
  */
 #include "chan/ring.h"
 #include "chan/ring_record.h"
+#include "family/parcel.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,6 +26,17 @@ struct place {
 
 /* ---- the lock ---- */
 
+/* The lock was taken over from a dead process: the tail was moved or not. */
+static void recover(struct plait__ring *ring)
+{
+    if (ring->kib_pending != 0) {
+        if (!is_same_place(ring->kib_pending, load_relaxed(&ring->tail)))
+            __atomic_store_n(&ring->kib_put, ring->kib_before, __ATOMIC_RELAXED);
+        ring->kib_pending = 0;
+    }
+    plait__owned_mend(&ring->put_lock);
+}
+
 static int lock_put(struct plait__ring *ring, plait_deadline until)
 {
     int rc = ring->has_one_producer ? plait__ring_hold(&ring->put_lock)
@@ -32,7 +44,7 @@ static int lock_put(struct plait__ring *ring, plait_deadline until)
 
     if (rc <= 0)
         return rc;
-    plait__owned_mend(&ring->put_lock); /* the tail was moved or not: nothing to repair */
+    recover(ring);
     return 0;
 }
 
@@ -63,6 +75,22 @@ static bool fits(const struct plait__ring *ring, uint64_t tail, uint64_t free, u
     uint32_t items = (mark_items(tail) - mark_items(free)) & 0x7fffffff;
 
     return items < ring->max_items && used + granules <= ring->limit;
+}
+
+/* What an item takes of the bound on parcels. */
+static uint32_t kib_of(size_t n)
+{
+    size_t kib = n / 1024 + 1;
+
+    return kib < UINT32_MAX / 2 ? (uint32_t)kib : UINT32_MAX / 2;
+}
+
+/* Is there room in parcels? There is for one alone in any case. */
+static bool has_kib(const struct plait__ring *ring, size_t n)
+{
+    uint32_t used = load_relaxed32(&ring->kib_put) - load_relaxed32(&ring->kib_freed);
+
+    return used == 0 || (uint64_t)used + kib_of(n) <= ring->max_kib;
 }
 
 /* With the lock: a place for n bytes behind a tail. 0, -EAGAIN. */
@@ -112,28 +140,38 @@ static int move_tail(struct plait__ring *ring, uint64_t tail, uint64_t next)
                : -EPIPE;
 }
 
-static bool is_too_large(const struct plait__ring *ring, size_t n)
+/* As move_tail. What was put in parcels is said first: if we are killed before the tail is moved,
+ * whoever takes the lock over sees that it was not. */
+static int move_tail_with_kib(struct plait__ring *ring, uint64_t tail, uint64_t next, uint32_t kib)
 {
-    return n > (size_t)(ring->limit / 2) * GRANULE - sizeof(struct record);
+    int rc;
+
+    ring->kib_before = ring->kib_put;
+    /* release, twice: a process that is killed may have left the one before, never the one after */
+    __atomic_store_n(&ring->kib_pending, next | PLAIT__RING_CLOSED, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->kib_put, kib, __ATOMIC_RELEASE);
+    rc = move_tail(ring, tail, next);
+    if (rc < 0)
+        __atomic_store_n(&ring->kib_put, ring->kib_before, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->kib_pending, 0, __ATOMIC_RELEASE);
+    return rc;
 }
 
 /* Is it reserved first, and copied without the lock? */
 static bool is_large(const struct plait__ring *ring, size_t n)
 {
-    return is_too_large(ring, n) || (n > PLAIT__RING_SMALL && !ring->has_one_producer);
+    return n > ring->at_once;
 }
 
 /* ---- one item ---- */
 
-static int reserve(struct plait__ring *ring, size_t n, struct record **ret, struct plait__look look)
+static int reserve_small(struct plait__ring *ring, size_t n, struct record **ret,
+                         struct plait__look look)
 {
     struct place place;
     uint64_t tail;
-    int rc;
+    int rc = lock_put(ring, look.until);
 
-    if (is_too_large(ring, n))
-        return -EMSGSIZE;
-    rc = lock_put(ring, look.until);
     if (rc < 0)
         return rc;
     tail = load_relaxed(&ring->tail);
@@ -148,12 +186,95 @@ static int reserve(struct plait__ring *ring, size_t n, struct record **ret, stru
     return rc;
 }
 
+/* A parcel is named by the record as soon as the tail is moved, and left only then: who is killed
+ * before has it in hand. pre: there was room a moment ago. */
+static int reserve_in_parcel(struct plait__ring *ring, size_t n, uint64_t parcel,
+                             struct record **ret, struct plait__look look)
+{
+    struct place place;
+    uint64_t tail;
+    int rc = lock_put(ring, look.until);
+
+    if (rc < 0)
+        return rc;
+    tail = load_relaxed(&ring->tail);
+    rc = tail & PLAIT__RING_CLOSED ? -EPIPE : find_place(ring, tail, sizeof(struct large), &place);
+    if (rc == 0 && !has_kib(ring, n))
+        rc = -EAGAIN;
+    if (rc == 0) {
+        struct record *record = place.record;
+        write_head(&place, RECORD_RSV, 0);
+        record->ctl |= RECORD_PARCEL;
+        record->kib = ring->kib_put + kib_of(n);
+        *record_large(record) = (struct large){ parcel, n };
+        __atomic_store_n(plait__parcel_note(parcel), (uint64_t)((char *)record - ring->data),
+                         __ATOMIC_RELAXED);
+        rc = move_tail_with_kib(ring, tail, place.behind, record->kib);
+    }
+    unlock_put(ring);
+    if (rc == 0)
+        *ret = place.record;
+    return rc;
+}
+
+static int reserve_large(struct plait__ring *ring, size_t n, struct record **ret,
+                         struct plait__look look)
+{
+    uint64_t parcel;
+    int rc = plait__member_join(); /* who waits for room has joined */
+
+    if (rc < 0)
+        return rc;
+    if (plait__ring_is_closed(ring))
+        return -EPIPE;
+    if (!plait__ring_has_room(ring, n))
+        return -EAGAIN;
+    rc = plait__parcel_make(n, &parcel);
+    if (rc < 0)
+        return rc;
+    rc = reserve_in_parcel(ring, n, parcel, ret, look);
+    if (rc < 0)
+        plait__parcel_discard(parcel);
+    else
+        plait__parcel_leave(parcel);
+    return rc;
+}
+
+static int reserve(struct plait__ring *ring, size_t n, struct record **ret, struct plait__look look)
+{
+    if (n > ring->max_item_bytes)
+        return -EMSGSIZE;
+    return is_too_large(ring, n) ? reserve_large(ring, n, ret, look)
+                                 : reserve_small(ring, n, ret, look);
+}
+
+static char *bytes_of(struct record *record)
+{
+    return load_relaxed(&record->ctl) & RECORD_PARCEL
+               ? plait__parcel_bytes(record_large(record)->parcel)
+               : record->bytes;
+}
+
+/* So many bytes were reserved. */
+static size_t room_of(struct record *record)
+{
+    uint64_t ctl = load_relaxed(&record->ctl);
+
+    return ctl & RECORD_PARCEL ? record_large(record)->size : record_size(ctl);
+}
+
 /* The record is ours and written. */
 static void finish(struct plait__ring *ring, struct record *record, enum record_state state,
                    size_t n)
 {
+    uint64_t ctl = record_ctl(state, 0, n);
+
+    if (load_relaxed(&record->ctl) & RECORD_PARCEL) {
+        ctl = record_ctl(state, 0, 0) | RECORD_PARCEL;
+        record_large(record)->size = n;
+    }
     /* seq_cst: the bytes before it, and the partner of plait__bell_announce */
-    __atomic_exchange_n(&record->ctl, record_ctl(state, 0, n), __ATOMIC_SEQ_CST);
+    __atomic_exchange_n(&record->ctl, ctl, __ATOMIC_SEQ_CST);
     if (plait__bell_awaited(&ring->get_bell))
         plait__ring_wake(ring, WAKE_GETTER);
 }
@@ -165,7 +286,7 @@ static int put_reserved(struct plait__ring *ring, const plait_bytes *item, struc
 
     if (rc < 0)
         return rc;
-    memcpy(record->bytes, item->bytes, item->size);
+    memcpy(bytes_of(record), item->bytes, item->size);
     finish(ring, record, RECORD_READY, item->size);
     return 1;
 }
@@ -226,7 +347,7 @@ int plait__ring_reserve(struct plait__ring *ring, void **ret, size_t n, struct p
     int rc = reserve(ring, n, &record, look);
 
     if (rc == 0)
-        *ret = record->bytes;
+        *ret = bytes_of(record);
     return rc;
 }
 
@@ -234,7 +355,7 @@ int plait__ring_commit(struct plait__ring *ring, void *bytes, size_t n)
 {
     struct record *record = plait__ring_record_of(ring, bytes, RECORD_RSV);
 
-    if (record == NULL || n > record_size(load_relaxed(&record->ctl)))
+    if (record == NULL || n > room_of(record))
         return -EINVAL;
     finish(ring, record, RECORD_READY, n);
     return 0;
@@ -246,6 +367,8 @@ int plait__ring_abort(struct plait__ring *ring, void *bytes)
 
     if (record == NULL)
         return -EINVAL;
+    if (load_relaxed(&record->ctl) & RECORD_PARCEL)
+        plait__parcel_drop(record_large(record)->parcel); /* else nobody would once it is SKIP */
     finish(ring, record, RECORD_SKIP, 0);
     plait__ring_tidy(ring, false); /* if nothing is before it, it counts no more */
     return 0;
@@ -256,9 +379,10 @@ int plait__ring_abort(struct plait__ring *ring, void *bytes)
 bool plait__ring_has_room(const struct plait__ring *ring, size_t n)
 {
     uint64_t tail = load_relaxed(&ring->tail), free = load_relaxed(&ring->free);
-    uint32_t granules = granules_of(n);
+    uint32_t granules = granules_of(is_too_large(ring, n) ? sizeof(struct large) : n);
 
-    return fits(ring, tail, free, lost_at_end(ring, tail, granules) + granules);
+    return fits(ring, tail, free, lost_at_end(ring, tail, granules) + granules) &&
+           (!is_too_large(ring, n) || has_kib(ring, n));
 }
 
 bool plait__ring_may_put(const struct plait__ring *ring, size_t n)

@@ -23,13 +23,20 @@ enum record_state {
 
 /* A record, at a multiple of GRANULE bytes. */
 struct record {
-    uint64_t ctl;      /* atomic: size: 29 · owner: 30 · is_pad: 1 · state: 4 */
+    uint64_t ctl;      /* atomic: size: 29 · owner: 30 · is_pad: 1 · has_parcel: 1 · state: 3 */
     uint32_t granules; /* const once the tail is moved; with this head */
-    uint32_t spare;
+    uint32_t kib;      /* so too; with a parcel: of all parcels up to this, round and round */
     char bytes[];
 };
 
-#define RECORD_PAD (UINT64_C(1) << 4)
+/* What a record has in place of an item that is too large for the ring. */
+struct large {
+    uint64_t parcel; /* const once the tail is moved */
+    uint64_t size;
+};
+
+#define RECORD_PARCEL (UINT64_C(1) << 3)
+#define RECORD_PAD    (UINT64_C(1) << 4)
 
 static inline uint64_t record_ctl(enum record_state state, uint32_t owner, size_t size)
 {
@@ -38,7 +45,7 @@ static inline uint64_t record_ctl(enum record_state state, uint32_t owner, size_
 
 static inline enum record_state record_state(uint64_t ctl)
 {
-    return ctl & 15;
+    return ctl & 7;
 }
 
 static inline uint32_t record_owner(uint64_t ctl)
@@ -49,6 +56,11 @@ static inline uint32_t record_owner(uint64_t ctl)
 static inline size_t record_size(uint64_t ctl)
 {
     return ctl >> 35;
+}
+
+static inline struct large *record_large(struct record *record)
+{
+    return (struct large *)(void *)record->bytes;
 }
 
 static inline uint32_t granules_of(size_t size)
@@ -94,6 +106,17 @@ static inline uint64_t load_relaxed(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t load_relaxed32(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* Does the item go into a parcel? */
+static inline bool is_too_large(const struct plait__ring *ring, size_t n)
+{
+    return n > (size_t)(ring->limit / 2) * GRANULE - sizeof(struct record);
+}
+
 /* Whom a change concerns. */
 enum {
     WAKE_GETTER = 1,
@@ -118,6 +141,55 @@ static inline int ring_lock(uint32_t *lock, plait_deadline until)
         return 0;
     return plait__ring_lock_slowly(lock, until);
 }
+
+/* ---- getting ---- */
+
+/* An entry for a leased item. */
+struct lease {
+    uint64_t word;   /* atomic: token: 19 · attempts: 12 · owner: 30 · state: 3 */
+    uint64_t mark;   /* get_lock: where its record is, or was */
+    uint64_t order;  /* get_lock: how many had been leased before it */
+    uint64_t parcel; /* atomic: with the item, when it does not fit; the partner is `word` */
+    uint64_t large;  /* atomic: so, but it came with the item: while NEW, it may be the ring's */
+    uint64_t size;   /* const while leased */
+    char bytes[208];
+};
+
+/* The first item, with get_lock held. */
+struct found {
+    struct record *record; /* in the ring; or */
+    struct lease *lease;   /* given back, else NULL */
+    const char *bytes;
+    uint64_t mark, behind;
+    uint64_t parcel; /* that the item is in; 0: none */
+    size_t size;
+    unsigned whom; /* whom the way to it has woken; also when there is none */
+};
+
+/* 0: get_lock is held, and there is an item. -EAGAIN, -EPIPE, or of the lock. */
+int plait__ring_lock_first(struct plait__ring *ring, struct plait__look look, struct found *ret);
+void plait__ring_unlock_get(struct plait__ring *ring, unsigned whom);
+/* pre: the item is copied, with the lock held. */
+void plait__ring_hand_over(struct plait__ring *ring, struct found *found);
+/* So, of one that is in the ring; its parcel is kept. */
+void plait__ring_step_over(struct plait__ring *ring, struct found *found);
+
+/* ---- leases ---- */
+
+/* With get_lock: the first item that was given back, or whose process is dead. */
+bool plait__leases_find(struct plait__ring *ring, bool thorough, struct found *ret);
+/* With get_lock: such an item was copied; or is borrowed. Whom to wake. */
+unsigned plait__lease_hand_over(struct plait__ring *ring, struct lease *lease);
+void plait__lease_borrow(struct plait__ring *ring, struct lease *lease);
+/* 0, -EINVAL: these bytes are not borrowed by this process. */
+int plait__lease_release(struct plait__ring *ring, const void *bytes);
+/* With get_lock: it was taken over from a dead process. */
+void plait__leases_recover(struct plait__ring *ring);
+/* May one come back from another process? */
+bool plait__leases_are_out(struct plait__ring *ring);
+size_t plait__leases_back(const struct plait__ring *ring);
+/* Drops their parcels. pre: nobody uses the ring. */
+void plait__leases_fini(struct plait__ring *ring);
 
 /* The record of bytes that plait__ring_reserve or plait__ring_borrow gave to this process and that
  * is in this state still; else NULL. */

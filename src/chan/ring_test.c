@@ -214,6 +214,47 @@ TEST(the_last_item_in_hand_rings_for_those_who_wait_for_the_end)
     check_rings(&ring->get_bell, seen, true);
 }
 
+TEST(what_is_given_back_rings_for_who_waits_for_an_item)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ 0 });
+    plait_lease lease = { 0 };
+    uint32_t seen;
+
+    CHECK_INT(put(ring, 10), 0);
+    CHECK_INT(plait__ring_lease(ring, &lease, look), 0);
+    seen = plait__bell_announce(&ring->get_bell, 0);
+    CHECK(!plait__ring_may_get(ring));
+    CHECK_INT(plait__ring_nack(ring, &lease), 0);
+    check_rings(&ring->get_bell, seen, true);
+    CHECK(plait__ring_may_get(ring));
+}
+
+TEST(the_end_of_a_lease_rings_only_for_who_waits_for_that)
+{
+    struct plait__ring *ring = make((plait_queue_opts){ .max_leases = 2 });
+    plait_lease leases[2], none;
+    uint32_t seen;
+
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(put(ring, 10), 0);
+        CHECK_INT(plait__ring_lease(ring, &leases[i], look), 0);
+    }
+    seen = plait__bell_announce(&ring->get_bell, 0);
+    CHECK_INT(plait__ring_ack(ring, &leases[0]), 0);
+    check_rings(&ring->get_bell, seen, false);
+    CHECK_INT(put(ring, 10), 0);
+    CHECK_INT(plait__ring_lease(ring, &leases[0], look), 0);
+    CHECK_INT(put(ring, 10), 0);
+    CHECK_INT(plait__ring_lease(ring, &none, look), -EAGAIN);
+    seen = plait__bell_announce(&ring->get_bell, 0);
+    CHECK_INT(plait__ring_ack(ring, &leases[0]), 0);
+    check_rings(&ring->get_bell, seen, true);
+    plait__ring_close(ring);
+    seen = plait__bell_announce(&ring->get_bell, 0);
+    CHECK_INT(plait__ring_ack(ring, &leases[1]), 0);
+    check_rings(&ring->get_bell, seen, true);
+}
+
 TEST(the_last_task_done_rings_for_who_joins)
 {
     struct plait__ring *ring = make((plait_queue_opts){ 0 });

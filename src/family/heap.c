@@ -264,8 +264,7 @@ static void gather(void)
     }
 }
 
-/* plait__run_take, which tries hard. */
-static int take_run(uint32_t units, uint32_t *ret_unit, bool *ret_is_zero)
+int plait__heap_take_run(uint32_t units, uint32_t *ret_unit, bool *ret_is_zero)
 {
     int rc = plait__run_take(units, ret_unit, ret_is_zero);
 
@@ -286,7 +285,7 @@ static int get_slab(uint32_t class, uint32_t *ret_unit)
 
     if (find_slab(class, LOOKS, ret_unit))
         return 0;
-    rc = take_run(slab_units(), ret_unit, &is_zero);
+    rc = plait__heap_take_run(slab_units(), ret_unit, &is_zero);
     if (rc == 0)
         make_slab(*ret_unit, class);
     else if (find_slab(class, UINT32_MAX, ret_unit))
@@ -363,7 +362,7 @@ static void *alloc_large(size_t bytes, bool is_zeroed)
     uint32_t unit;
     bool is_zero;
 
-    if (units > plait__runs()->count || take_run((uint32_t)units, &unit, &is_zero) < 0)
+    if (units > plait__runs()->count || plait__heap_take_run((uint32_t)units, &unit, &is_zero) < 0)
         return NULL;
     if (is_zeroed && !is_zero)
         memset(plait__run_memory(unit), 0, bytes);

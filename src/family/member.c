@@ -10,8 +10,10 @@
  * it.
  */
 #include "family/member.h"
+#include "family/attached.h"
 #include "os/identity.h"
 #include "os/memory.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -27,6 +29,7 @@ enum {
     STATE_BITS = 2,
     GENERATION_BITS = PLAIT__MEMBER_BITS - PLAIT__MEMBER_SLOT_BITS,
     LOOK_AT_ONCE = 4, /* entries of others that each join looks at: the dead are found in time */
+    TRIES = 8         /* ids, before we believe that the segments have none left for us */
 };
 
 #define REGION_LEAST ((size_t)16 << 20)
@@ -49,6 +52,11 @@ static uint32_t generation_of(uint64_t claim)
     return (uint32_t)(claim >> STATE_BITS) & ((1U << GENERATION_BITS) - 1);
 }
 
+static uint32_t next_generation(uint64_t claim)
+{
+    return (generation_of(claim) + 1) & ((1U << GENERATION_BITS) - 1);
+}
+
 static pid_t pid_of(uint64_t claim)
 {
     return (pid_t)(claim >> 32);
@@ -59,9 +67,11 @@ static uint64_t make_claim(pid_t pid, uint32_t generation, enum state state)
     return (uint64_t)(uint32_t)pid << 32 | (uint64_t)generation << STATE_BITS | state;
 }
 
+/* Generations of entries begin with 0, those of ids with a random one. */
 static uint32_t make_id(uint32_t slot, uint32_t generation)
 {
-    return generation << PLAIT__MEMBER_SLOT_BITS | slot;
+    generation += (uint32_t)plait__family()->first_generation;
+    return (generation & ((1U << GENERATION_BITS) - 1)) << PLAIT__MEMBER_SLOT_BITS | slot;
 }
 
 static uint32_t slot_of(uint32_t member)
@@ -121,11 +131,11 @@ static bool is_claimant_dead(const struct plait__member_entry *entry, uint64_t c
 static bool bury(struct plait__member_entry *entry, const struct plait__identity *self)
 {
     uint64_t claim = __atomic_load_n(&entry->claim, __ATOMIC_ACQUIRE);
-    uint32_t next = (generation_of(claim) + 1) & ((1U << GENERATION_BITS) - 1);
 
     if (state_of(claim) == FREE)
         return true;
-    return is_claimant_dead(entry, claim, self) && change(entry, claim, make_claim(0, next, FREE));
+    return is_claimant_dead(entry, claim, self) &&
+           change(entry, claim, make_claim(0, next_generation(claim), FREE));
 }
 
 bool plait__member_is_dead(uint32_t member)
@@ -145,6 +155,16 @@ bool plait__member_is_dead(uint32_t member)
         return is_claimant_dead(entry, claim, &entry_of(self)->who);
     plait__os_identity_of_self(&who);
     return is_claimant_dead(entry, claim, &who);
+}
+
+bool plait__holder_is_dead(const void *address, uint32_t holder)
+{
+    const struct plait_segment *segment = plait__attached_at(address);
+
+    if (segment == NULL)
+        return plait__member_is_dead(holder);
+    return holder != 0 && holder != plait__member_self() &&
+           plait__attached_is_dead(segment, holder);
 }
 
 /* ---- joining ---- */
@@ -211,7 +231,8 @@ static int make_family(void)
     plait__os_identity_of_self(&self);
     made->shared = shared;
     made->pid_namespace = self.namespace;
-    made->next_entry = 1;
+    made->first_generation = plait__os_random();
+    made->next_entry = (uint32_t)plait__os_random() % (PLAIT__MEMBERS - 1) + 1;
     __atomic_store_n(&plait__family_region, made, __ATOMIC_RELEASE);
     return 0;
 }
@@ -233,17 +254,46 @@ static struct plait__self *find_self(void)
     return self;
 }
 
+/* Nothing has named us yet: nobody misses the id. */
+static void leave_entry(uint32_t member)
+{
+    struct plait__member_entry *entry = entry_of(member);
+    uint64_t claim = __atomic_load_n(&entry->claim, __ATOMIC_RELAXED);
+
+    change(entry, claim, make_claim(0, next_generation(claim), FREE));
+}
+
+/* In the segments that we have inherited, before anything can name us. 0; -EBUSY: in one of them
+ * somebody has that id; -errno: then we are out of the table again. */
+static int take_bytes(uint32_t member)
+{
+    int rc;
+
+    plait__attached_lock();
+    rc = plait__attached_take_bytes(member);
+    plait__attached_unlock();
+    if (rc < 0)
+        leave_entry(member);
+    return rc;
+}
+
 /* pre: no other thread of this process is in here. */
 static int join(struct plait__self *self)
 {
     int rc = plait__family() == NULL ? make_family() : 0;
-    uint32_t member;
+    uint32_t member = 0;
 
     if (rc < 0 || self->member != 0)
         return rc;
-    member = find_entry();
-    if (member == 0)
-        return -EUSERS;
+    rc = -EBUSY;
+    for (int i = 0; i < TRIES && rc == -EBUSY; i++) {
+        member = find_entry();
+        if (member == 0)
+            return -EUSERS;
+        rc = take_bytes(member);
+    }
+    if (rc < 0)
+        return -ENOMEM;
     __atomic_store_n(&self->member, member, __ATOMIC_RELEASE);
     return 0;
 }
@@ -278,4 +328,9 @@ bool plait__family_has(const void *address)
 
     return family != NULL && at >= family->shared.base &&
            at < family->shared.base + family->shared.bytes;
+}
+
+bool plait__is_shared(const void *address)
+{
+    return plait__family_has(address) || plait__attached_has(address);
 }

@@ -6,26 +6,21 @@
  * that region. A member id names an entry and a generation of it; it is 30 bits, so that a lock can
  * name its owner and have two bits of its own in one word. An id whose entry has another generation
  * by now is dead.
+ *
+ * By the same id a process goes in the named segments that it shares with others, which are no
+ * members of its family: which generation and which entry a family begins with is random, so that
+ * two processes of different families have the same id once in 2^30 times. Then the second one
+ * cannot open the segment.
  */
 #ifndef PLAIT__FAMILY_MEMBER_H
 #define PLAIT__FAMILY_MEMBER_H
 
 #include "family/region.h"
+#include "family/self.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* What this process knows of itself; zero again in each forked child. */
-struct plait__self {
-    uint32_t member;         /* atomic: 0: not in the family yet */
-    uint32_t is_joining;     /* atomic: a thread of this process is about to join */
-    uint32_t heap_lock;      /* atomic: of heap.c, between the threads of this process */
-    uint32_t heap_slabs[32]; /* of heap.c: the slab of each size that we take blocks from */
-};
-
-/* Atomic: where it is; zeroes before the first join. */
-extern struct plait__self *plait__self;
 
 /* Our id; makes the family or joins it when that is new. 0, -ENOMEM; -EUSERS: the table is full of
  * living members. */
@@ -39,9 +34,12 @@ static inline uint32_t plait__member_self(void)
     return __atomic_load_n(&self->member, __ATOMIC_ACQUIRE);
 }
 
-/* Has every thread of that member executed its last instruction? Proven by the kernel; a system
- * call or a few. False for 0. */
+/* Has every thread of that member of our family executed its last instruction? Proven by the
+ * kernel; a system call or a few. False for 0. */
 bool plait__member_is_dead(uint32_t member);
+/* The same of who is named by a word at that address: in a named segment it may be of another
+ * family. */
+bool plait__holder_is_dead(const void *address, uint32_t holder);
 
 /* Only for the next function. Set before our id, and never changed again. */
 extern struct plait__family *plait__family_region;
@@ -57,5 +55,7 @@ static inline struct plait__family *plait__family(void)
 struct plait__member_entry *plait__member_entry(void);
 /* Is the address in it? */
 bool plait__family_has(const void *address);
+/* Do other processes share it: is it there, or in a named segment? */
+bool plait__is_shared(const void *address);
 
 #endif

@@ -177,7 +177,34 @@ TEST(a_table_full_of_the_living_takes_nobody_and_then_again_one)
     }
     CHECK_INT(waitpid(pid, &status, 0), pid);
     CHECK_INT(status, 0);
-    CHECK_INT(*word, 77);
+    CHECK_INT(*word % PLAIT__MEMBERS, 77);
+}
+
+TEST(processes_of_different_families_have_different_ids)
+{
+    enum {
+        N = 40
+    };
+
+    uint32_t ids_seen[N];
+
+    for (int i = 0; i < N; i++) {
+        int ends[2];
+        CHECK_INT(pipe(ends), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            CHECK(plait__family() == NULL);
+            CHECK_INT(plait__member_join(), 0);
+            uint32_t self = plait__member_self();
+            _exit(write(ends[1], &self, sizeof self) != sizeof self);
+        }
+        CHECK_INT(read(ends[0], &ids_seen[i], sizeof ids_seen[i]), sizeof ids_seen[i]);
+        reap(pid);
+        close(ends[0]);
+        close(ends[1]);
+        for (int k = 0; k < i; k++)
+            CHECK(ids_seen[k] != ids_seen[i]);
+    }
 }
 
 enum {

@@ -21,16 +21,17 @@ enum {
 struct plait__member_entry {
     uint64_t claim; /* atomic: pid, generation and state in one word: who claims it is known */
     struct plait__identity who; /* atomic: written by the member before its state is LIVE */
-    uint64_t intent;            /* atomic: what this member, or one before it, has in hand */
-    uint64_t spare[2];
+    uint64_t spare[3];
 };
 
 struct plait__family {
     struct plait__shared shared; /* the region itself; the same in all members */
     uint64_t pid_namespace;      /* of the process that made it */
+    uint64_t first_generation;   /* of each entry; random */
     uint32_t next_entry;         /* atomic: where the last search for a free entry ended */
     uint32_t heap_lock;          /* atomic: of runs.c: who changes the units; a member id */
-    uint64_t heap[14];           /* of runs.c */
+    uint64_t heap[13];           /* of runs.c */
+    void *lock_notes;            /* atomic: of sync/notes.c; NULL until it is needed */
     struct plait__member_entry members[PLAIT__MEMBERS];
 };
 

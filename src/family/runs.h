@@ -27,7 +27,7 @@ enum plait__run_kind {
     PLAIT__RUN_INSIDE, /* not the first unit of its run */
     PLAIT__RUN_FREE,   /* flag: warm: committed, and not zero; else not committed */
     PLAIT__RUN_BUSY,   /* on its way; in the hands of a member */
-    PLAIT__RUN_LARGE,  /* one block */
+    PLAIT__RUN_LARGE,  /* one block; of a parcel, its number is where a member would stand */
     PLAIT__RUN_SLAB,   /* of one size; owned by a member or by nobody; flag: was found full */
 };
 
@@ -43,6 +43,7 @@ struct plait__runs {
     int64_t warm;     /* atomic: units in warm free runs, about */
     uint64_t rescued; /* atomic: what the dead had in hand and was freed */
     uint64_t next;    /* atomic: of heap.c: where the last look for a slab with room ended */
+    uint32_t parcels; /* atomic: of parcel.c: how many were made, round and round */
 };
 
 /* Descriptors: kind:3, flag:1, size class of a slab:6, units:22, member:32. */

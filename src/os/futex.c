@@ -8,12 +8,13 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-/* FUTEX2_SIZE_U32, which older headers call FUTEX_32. */
 enum {
-    WORD_32_BITS = 2
+    WORD_32_BITS = 2, /* FUTEX2_SIZE_U32, which older headers call FUTEX_32 */
+    WAITV_ON_STACK = 32,
 };
 
 /* The kernel's struct futex_waitv, which Linux 5.10 headers lack. */
@@ -38,9 +39,7 @@ static const struct timespec *to_timespec(int64_t until_ns, struct timespec *sto
 
 static int explain(long rc)
 {
-    if (rc >= 0 || errno == EINTR)
-        return 0;
-    return -errno;
+    return rc >= 0 ? 0 : -errno;
 }
 
 int plait__os_futex_wait(const uint32_t *word, uint32_t expected, int64_t until_ns)
@@ -62,6 +61,26 @@ int plait__os_futex_wait2(const uint32_t *word, uint32_t expected, const uint32_
 
     return explain(
         syscall(SYS_futex_waitv, waiters, 2, 0, to_timespec(until_ns, &storage), CLOCK_MONOTONIC));
+}
+
+int plait__os_futex_wait_any(const struct plait__futex *words, size_t n, int64_t until_ns)
+{
+    struct waitv on_stack[WAITV_ON_STACK];
+    struct waitv *waiters = n <= WAITV_ON_STACK ? on_stack : malloc(n * sizeof *waiters);
+    struct timespec storage;
+    int rc;
+
+    if (waiters == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        waiters[i] = (struct waitv){ .expected = words[i].expected,
+                                     .address = (uintptr_t)words[i].word,
+                                     .flags = WORD_32_BITS };
+    rc = explain(syscall(SYS_futex_waitv, waiters, (unsigned)n, 0, to_timespec(until_ns, &storage),
+                         CLOCK_MONOTONIC));
+    if (waiters != on_stack)
+        free(waiters);
+    return rc == -EINTR ? 0 : rc;
 }
 
 int plait__os_futex_wake(const uint32_t *word, unsigned n)

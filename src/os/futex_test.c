@@ -115,3 +115,26 @@ TEST(two_words_are_slept_on_at_once)
         CHECK(rc == 0 || rc == -EAGAIN);
     }
 }
+
+TEST(many_words_are_slept_on_at_once)
+{
+    static uint32_t many[PLAIT__FUTEX_MOST];
+    struct plait__futex words[PLAIT__FUTEX_MOST];
+
+    if (!plait__probe_has(PLAIT__PROBE_FUTEX_WAITV))
+        return; /* the promise asks for the probe */
+    for (size_t i = 0; i < PLAIT__FUTEX_MOST; i++)
+        words[i] = (struct plait__futex){ &many[i], 0 };
+    for (size_t n = 1; n <= PLAIT__FUTEX_MOST; n++) {
+        CHECK_INT(plait__os_futex_wait_any(words, n, 0), -ETIMEDOUT);
+        many[n - 1] = 1;
+        CHECK_INT(plait__os_futex_wait_any(words, n, INT64_MAX), -EAGAIN);
+        many[n - 1] = 0;
+    }
+    words[PLAIT__FUTEX_MOST - 1].word = &word2;
+    CHECK_INT(start_detached(change_word2, NULL, 0), 0);
+    while (__atomic_load_n(&word2, __ATOMIC_SEQ_CST) == 0) {
+        int rc = plait__os_futex_wait_any(words, PLAIT__FUTEX_MOST, INT64_MAX);
+        CHECK(rc == 0 || rc == -EAGAIN);
+    }
+}

@@ -60,8 +60,7 @@ void plait__os_identity_of_self(struct plait__identity *ret)
     ret->clock = read_namespace("/proc/self/ns/time");
 }
 
-/* Do the numbers in /proc mean what they mean to us? */
-static bool is_proc_ours(void)
+bool plait__os_proc_is_ours(void)
 {
     char text[32];
     ssize_t n = readlink("/proc/self", text, sizeof text - 1);
@@ -93,7 +92,7 @@ static bool is_another(int pidfd, const struct plait__identity *who,
     char path[64];
     uint64_t start;
 
-    if (who->start == 0 || who->clock != self->clock || !is_proc_ours())
+    if (who->start == 0 || who->clock != self->clock || !plait__os_proc_is_ours())
         return false;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)who->pid);
     start = read_start(path);

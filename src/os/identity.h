@@ -24,4 +24,7 @@ void plait__os_identity_of_self(struct plait__identity *ret);
 bool plait__os_identity_is_dead(const struct plait__identity *who,
                                 const struct plait__identity *self);
 
+/* Do the numbers in /proc mean what they mean to us? False also when there is no /proc. */
+bool plait__os_proc_is_ours(void);
+
 #endif

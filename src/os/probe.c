@@ -2,13 +2,12 @@
  * SPDX-License-Identifier: MIT
  */
 #include "os/probe.h"
+#include "base/env.h"
 #include "os/call_numbers.h"
 #include "os/pidfd.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
@@ -18,6 +17,8 @@ static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
                                    "the keeper closes the host's files by one call; without: by a list from /proc" },
     [PLAIT__PROBE_PIDFD_INFO] = { "pidfd_info", "6.15",
                                   "the end of a process that the host reaped is still known; without: said as unknown" },
+    [PLAIT__PROBE_TMPFILE] = { "tmpfile", "3.11",
+                               "a file of shared memory gets its name when it is whole; without: PATH.plait-new until then" },
 };
 
 /* Per probe: 0 not asked yet, else one of these. Threads may ask at the same time: both find the
@@ -31,21 +32,6 @@ enum {
 /* Atomic: any order, the answer is the same from everybody. */
 static int answers[PLAIT__PROBE_COUNT];
 
-/* Is the name an element of the comma-separated list? */
-static bool is_listed(const char *list, const char *name)
-{
-    size_t len = strlen(name);
-
-    while (*list != '\0') {
-        size_t n = strcspn(list, ",");
-        if (n == len && memcmp(list, name, len) == 0)
-            return true;
-        list += n;
-        list += *list == ',';
-    }
-    return false;
-}
-
 static bool ask_kernel(enum plait__probe_id id)
 {
     switch (id) {
@@ -56,6 +42,8 @@ static bool ask_kernel(enum plait__probe_id id)
         return syscall(SYS_close_range, UINT_MAX, UINT_MAX, 0) == 0;
     case PLAIT__PROBE_PIDFD_INFO:
         return plait__os_pidfd_status_works();
+    case PLAIT__PROBE_TMPFILE:
+        return true; /* the kernel has it; of the file system, opening tells */
     case PLAIT__PROBE_COUNT:
         break;
     }
@@ -64,9 +52,8 @@ static bool ask_kernel(enum plait__probe_id id)
 
 static int find_out(enum plait__probe_id id)
 {
-    const char *list = getenv("PLAIT_DISABLE");
-
-    if (list != NULL && (is_listed(list, "all") || is_listed(list, probes[id].name)))
+    if (plait__env_lists("PLAIT_DISABLE", "all") ||
+        plait__env_lists("PLAIT_DISABLE", probes[id].name))
         return DISABLED;
     return ask_kernel(id) ? HAS : HAS_NOT;
 }

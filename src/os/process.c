@@ -30,6 +30,10 @@
 static const char __libc_single_threaded; /* musl: never known without asking */
 #endif
 
+enum {
+    LIST_TRIES = 100
+};
+
 /* P_PIDFD, which older headers lack. */
 enum {
     WAIT_PIDFD = 3
@@ -152,30 +156,33 @@ void plait__os_reap(pid_t pid)
         ;
 }
 
-/* A line of /proc/self/…; false: it cannot be read. */
-static bool read_line(const char *path, char line[PLAIT__STAT_BYTES])
+/* A line of /proc/self/…; 0 or -errno. */
+static int read_line(const char *path, char line[PLAIT__STAT_BYTES])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = -1;
+    ssize_t n;
+    int rc;
 
-    while (fd >= 0 && (n = read(fd, line, PLAIT__STAT_BYTES - 1)) < 0 && errno == EINTR)
+    if (fd < 0)
+        return -errno;
+    while ((n = read(fd, line, PLAIT__STAT_BYTES - 1)) < 0 && errno == EINTR)
         ;
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
-        return false;
-    line[n] = '\0';
-    return true;
+    rc = n > 0 ? 0 : n < 0 ? -errno : -ENOENT;
+    close(fd);
+    if (rc == 0)
+        line[n] = '\0';
+    return rc;
 }
 
 /* The threads that still run, of n that the kernel counts: for a moment it counts one that was
- * joined, too. */
-static int count_running(int n)
+ * joined, too. -EAGAIN: the list does not hold n; when a thread ends while it is read, another one
+ * can be missing. */
+static __attribute__((noinline)) int count_running(int n)
 {
     char path[64], line[PLAIT__STAT_BYTES];
     DIR *dir = opendir("/proc/self/task");
     struct dirent *entry;
-    int running = 0;
+    int listed = 0, running = 0;
 
     if (dir == NULL)
         return n;
@@ -184,26 +191,31 @@ static int count_running(int n)
         if (id <= 0)
             continue;
         snprintf(path, sizeof path, "/proc/self/task/%ld/stat", id);
-        if (read_line(path, line) &&
-            !(plait__os_stat_number(line, PLAIT__STAT_FLAGS) & PLAIT__STAT_EXITING))
-            running++;
+        if (read_line(path, line) < 0)
+            continue;
+        listed++;
+        running += !(plait__os_stat_number(line, PLAIT__STAT_FLAGS) & PLAIT__STAT_EXITING);
     }
     closedir(dir);
-    return running > 0 ? running : n; /* we do run */
+    return listed == n && running > 0 ? running : -EAGAIN;
 }
 
 int plait__os_thread_count(void)
 {
     char line[PLAIT__STAT_BYTES];
-    int n;
+    int n = 0, rc = -EAGAIN;
 
     if (__libc_single_threaded) /* true only as long as no thread was ever started */
         return 1;
-    if (!read_line("/proc/self/stat", line))
-        return -ENOENT;
-    n = (int)plait__os_stat_number(line, PLAIT__STAT_THREADS);
-    if (n > 1)
-        n = count_running(n);
+    for (int i = 0; i < LIST_TRIES && rc == -EAGAIN; i++) {
+        rc = read_line("/proc/self/stat", line);
+        if (rc < 0)
+            return rc;
+        n = (int)plait__os_stat_number(line, PLAIT__STAT_THREADS);
+        rc = n > 1 ? count_running(n) : n;
+    }
+    if (rc > 0)
+        n = rc; /* else threads come and go all the time */
     return n > PLAIT__SANITIZER_THREADS ? n - PLAIT__SANITIZER_THREADS : 1;
 }
 

@@ -41,7 +41,8 @@ pid_t plait__os_wait_any(struct plait__death *ret);
 /* Waits for a child that ends by itself, whoever it is; for what was started only to be given up
  * again. */
 void plait__os_reap(pid_t pid);
-/* How many threads of this process run; a sanitizer's own are not counted, nor one that was joined. */
+/* How many threads of this process run; a sanitizer's own are not counted, nor one that was joined.
+ * -ENOENT: there is no /proc; -errno: it could not be read just now. */
 int plait__os_thread_count(void);
 
 /* What a program is started with. The strings are used until the call returns. */

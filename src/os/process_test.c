@@ -11,9 +11,11 @@
 #include "threads.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -103,6 +105,39 @@ TEST(threads_are_counted)
     close(fds[1]);
     while (plait__os_thread_count() > 1) /* an ended thread is not counted for ever */
         usleep(1000);
+}
+
+static void end_at_once(void *arg)
+{
+    (void)arg;
+}
+
+TEST_LIMIT(a_thread_is_counted_while_those_before_it_end, 60)
+{
+    for (int i = 0; i < 800; i++) {
+        int fds[2];
+        CHECK_INT(plait__os_pipe(fds), 0);
+        for (int n = 0; n < 4; n++)
+            CHECK_INT(start_detached(end_at_once, NULL, 0), 0);
+        CHECK_INT(start_detached(wait_at_pipe, &fds[0], 0), 0);
+        for (int n = 0; n < 4; n++)
+            CHECK(plait__os_thread_count() >= 2);
+        close(fds[1]);
+        while (plait__os_thread_count() > 1)
+            sched_yield();
+        close(fds[0]);
+    }
+}
+
+TEST(without_a_descriptor_the_count_is_an_error)
+{
+    struct rlimit none = { 0, 0 };
+    int fds[2];
+
+    CHECK_INT(plait__os_pipe(fds), 0);
+    CHECK_INT(start_detached(wait_at_pipe, &fds[0], 0), 0);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    CHECK_INT(plait__os_thread_count(), -EMFILE);
 }
 
 TEST(a_name_full_of_parentheses_does_not_confuse_the_count)

@@ -109,7 +109,7 @@ static void break_if_dead(plait_barrier *barrier)
         return;
     barrier->looked_ns = now;
     for (int i = 0; i < MEMBERS && barrier->members[i] != 0; i++) {
-        if (plait__member_is_dead(barrier->members[i])) {
+        if (plait__holder_is_dead(barrier, barrier->members[i])) {
             break_it(barrier);
             return;
         }
@@ -127,7 +127,7 @@ static bool has_failed(const plait_barrier *barrier, uint32_t round)
 static int nap(plait_barrier *barrier, plait_deadline until)
 {
     plait_deadline soon = plait_after_ms(LOOK_MS);
-    bool is_last = until.ns <= soon.ns || !plait__family_has(barrier);
+    bool is_last = until.ns <= soon.ns || !plait__is_shared(barrier);
     int rc = plait_condition_wait(&barrier->changed, &barrier->lock, is_last ? until : soon);
 
     if (rc == -EOWNERDEAD) { /* we do not hold the lock */

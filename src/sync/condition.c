@@ -26,6 +26,7 @@
 #include <plait/condition.h>
 
 #include "family/member.h"
+#include "sync/debug.h"
 #include "sync/lock.h"
 #include "sync/nap.h"
 #include "wait/wait.h"
@@ -124,7 +125,8 @@ static int sleep_until_notified(plait_condition *condition, uint32_t begin, plai
     }
 }
 
-int plait_condition_wait(plait_condition *condition, plait_lock *lock, plait_deadline until)
+static int wait(plait_condition *condition, plait_lock *lock, plait_deadline until,
+                const void *place)
 {
     uint32_t begin, depth;
     int rc, back;
@@ -136,8 +138,13 @@ int plait_condition_wait(plait_condition *condition, plait_lock *lock, plait_dea
     begin = enter(condition);
     depth = plait__lock_let_go(lock);
     rc = sleep_until_notified(condition, begin, until);
-    back = plait__lock_take_back(lock, depth);
+    back = plait__lock_take_back(lock, depth, place);
     return back < 0 ? back : rc;
+}
+
+int plait_condition_wait(plait_condition *condition, plait_lock *lock, plait_deadline until)
+{
+    return wait(condition, lock, until, PLAIT__CALLER);
 }
 
 int plait_condition_wait_for(plait_condition *condition, plait_lock *lock,
@@ -152,7 +159,7 @@ int plait_condition_wait_for(plait_condition *condition, plait_lock *lock,
     while (!predicate(arg)) {
         if (rc < 0)
             return rc;
-        rc = plait_condition_wait(condition, lock, until);
+        rc = wait(condition, lock, until, PLAIT__CALLER);
         if (rc < 0 && rc != -ETIMEDOUT && rc != -ECANCELED)
             return rc; /* we do not hold the lock: the predicate must not be asked */
     }
@@ -171,7 +178,7 @@ static int notify(plait_condition *condition, uint32_t n)
         grants = n < without ? n : without;
         if (waiters_of(state) == 0)
             return 0;
-        if (grants == 0 && !plait__family_has(condition))
+        if (grants == 0 && !plait__is_shared(condition))
             return 0; /* all go on already */
     } while (!change(condition, state, state + grants * ONE_GRANT));
     __atomic_fetch_add(&condition->sequence, grants > 0 ? grants : 1, __ATOMIC_SEQ_CST);

@@ -6,8 +6,10 @@
  */
 #include <plait/event.h>
 
+#include "family/member.h"
 #include "sync/nap.h"
 #include "wait/wait.h"
+#include "wait/waitable.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -78,5 +80,38 @@ int plait_event_wait(plait_event *event, plait_deadline until)
             continue;
         rc = plait__nap(&event->word, value | WAITERS, round, until);
     }
+    return 0;
+}
+
+/* ---- to be selected on ---- */
+
+/* What the watch remembers: the value at first, and that there is one. */
+#define SEEN (UINT64_C(1) << 32)
+
+static int look(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
+{
+    plait_event *event = on->object;
+    uint32_t value;
+
+    if (watch->state == 0)
+        watch->state = SEEN | __atomic_load_n(&event->word, __ATOMIC_RELAXED);
+    while (!was_set(event, (uint32_t)watch->state, &value)) {
+        if (how.will_sleep && !(value & WAITERS) && !change(&event->word, value, value | WAITERS))
+            continue;
+        watch->word = &event->word;
+        watch->expected = value | WAITERS;
+        watch->in_slices = plait__is_shared(event);
+        return 0;
+    }
+    return 1;
+}
+
+int plait_event_on_set(plait_waitable *ret, plait_event *event)
+{
+    static const struct plait__waitable_ops ops = { .look = look, .is_quick = true };
+
+    if (ret == NULL || event == NULL)
+        return -EINVAL;
+    plait__waitable_make(ret, &ops, event, 0);
     return 0;
 }

@@ -29,7 +29,7 @@ static uint32_t holder_of(const plait_held_semaphore *held, uint32_t i)
 /* In private memory other members' units are what a fork has copied. */
 static bool is_free(const plait_held_semaphore *held, uint32_t holder)
 {
-    return holder == 0 || (holder != plait__member_self() && !plait__family_has(held));
+    return holder == 0 || (holder != plait__member_self() && !plait__is_shared(held));
 }
 
 int plait_held_semaphore_init(plait_held_semaphore *held, uint32_t count)
@@ -68,7 +68,7 @@ static void free_from_dead(plait_held_semaphore *held)
         uint32_t holder = holder_of(held, i);
         if (holder == 0 || holder == alive)
             continue;
-        if (plait__member_is_dead(holder))
+        if (plait__holder_is_dead(held, holder))
             change(&held->units[i], holder, 0);
         else
             alive = holder;

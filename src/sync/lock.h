@@ -4,20 +4,8 @@
 #ifndef PLAIT__SYNC_LOCK_H
 #define PLAIT__SYNC_LOCK_H
 
-#include "family/member.h"
-#include "wait/sleeper.h"
+#include "sync/task_id.h"
 #include <plait/lock.h>
-
-static inline uint64_t plait__make_task_id(uint32_t member, uint32_t number)
-{
-    return (uint64_t)member << 32 | number;
-}
-
-/* Who we are: process and task. Never 0, even of a process that is not in the family yet. */
-static inline uint64_t plait__task_id(void)
-{
-    return plait__make_task_id(plait__member_self(), plait__task_number());
-}
 
 /* Does the running task hold it? */
 static inline bool plait__lock_is_mine(const plait_lock *lock)
@@ -28,7 +16,8 @@ static inline bool plait__lock_is_mine(const plait_lock *lock)
 
 /* Releases it, recursive or not, however often it is held: that is returned. pre: we hold it. */
 uint32_t plait__lock_let_go(plait_lock *lock);
-/* Takes it again as it was. Not cut short by a cancel. 0; -EOWNERDEAD: we do not hold it. */
-int plait__lock_take_back(plait_lock *lock, uint32_t depth);
+/* Takes it again as it was, for who has called us from that place. Not cut short by a cancel. 0;
+ * -EOWNERDEAD: we do not hold it. */
+int plait__lock_take_back(plait_lock *lock, uint32_t depth, const void *place);
 
 #endif

@@ -43,7 +43,7 @@ static bool free_from_dead(uint32_t *word, uint32_t value)
 {
     uint32_t waiters = value & PLAIT__OWNED_WAITERS;
 
-    if (!plait__member_is_dead(plait__owned_by(value)))
+    if (!plait__holder_is_dead(word, plait__owned_by(value)))
         return false;
     /* the bit stays: with it the next owner's release wakes the others */
     change(word, value, waiters | PLAIT__OWNED_BROKEN);
@@ -86,7 +86,7 @@ static int take_free(uint32_t *word, uint32_t value, enum want want, bool has_sl
 /* In private memory no other process can release it: its owner is who we were before a fork. */
 static bool stayed_behind(const uint32_t *word, uint32_t value)
 {
-    return plait__owned_by(value) != plait__member_self() && !plait__family_has(word);
+    return plait__owned_by(value) != plait__member_self() && !plait__is_shared(word);
 }
 
 /* We have slept and leave without the word. */

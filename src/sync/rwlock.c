@@ -11,6 +11,7 @@
  */
 #include <plait/rwlock.h>
 
+#include "sync/debug.h"
 #include "sync/eventcount.h"
 #include "sync/lock.h"
 #include "sync/nap.h"
@@ -45,19 +46,29 @@ static bool is_mine(const plait_rwlock *rwlock)
 
 static void release_word(plait_rwlock *rwlock)
 {
+    if (plait__debug_locks())
+        plait__debug_releases(PLAIT__NOTE_HOLDS, rwlock);
     __atomic_store_n(&rwlock->holder, 0, __ATOMIC_RELAXED);
     plait__owned_release(&rwlock->word);
 }
 
-static int acquire_word(plait_rwlock *rwlock, bool takes_broken, plait_deadline until)
+static int acquire_word(plait_rwlock *rwlock, bool takes_broken, plait_deadline until,
+                        const void *place)
 {
+    bool is_watched = plait__debug_locks();
     int rc;
 
     if (is_mine(rwlock))
         return -EDEADLK;
+    if (is_watched)
+        plait__debug_waits(PLAIT__NOTE_WAITS, rwlock, place);
     rc = plait__owned_acquire(&rwlock->word, takes_broken, until);
+    if (is_watched)
+        plait__debug_waits_no_more();
     if (rc < 0)
         return rc;
+    if (is_watched)
+        plait__debug_holds(PLAIT__NOTE_HOLDS, rwlock, place);
     __atomic_store_n(&rwlock->holder, plait__task_id(), __ATOMIC_RELAXED);
     return 0;
 }
@@ -67,13 +78,13 @@ static int acquire_word(plait_rwlock *rwlock, bool takes_broken, plait_deadline 
 /* The dead read no more; in private memory other members are what a fork has copied. */
 static void forget_dead(plait_rwlock *rwlock)
 {
-    bool is_shared = plait__family_has(rwlock);
+    bool is_shared = plait__is_shared(rwlock);
 
     for (int i = 0; i < ENTRIES; i++) {
         uint64_t entry = __atomic_load_n(&rwlock->readers[i], __ATOMIC_SEQ_CST);
         uint32_t member = member_of(entry);
         if (entry != 0 && member != plait__member_self() &&
-            (!is_shared || plait__member_is_dead(member)))
+            (!is_shared || plait__holder_is_dead(rwlock, member)))
             change(&rwlock->readers[i], entry, 0);
     }
 }
@@ -143,6 +154,21 @@ static int try_to_read(plait_rwlock *rwlock)
     return -EAGAIN;
 }
 
+static int wait_for_writer(plait_rwlock *rwlock, plait_deadline until, const void *place)
+{
+    bool is_watched = plait__debug_locks();
+    int rc;
+
+    if (is_mine(rwlock))
+        return -EDEADLK;
+    if (is_watched)
+        plait__debug_waits(PLAIT__NOTE_WAITS, rwlock, place);
+    rc = plait__owned_wait(&rwlock->word, until);
+    if (is_watched)
+        plait__debug_waits_no_more();
+    return rc;
+}
+
 int plait_rwlock_acquire_read(plait_rwlock *rwlock, plait_deadline until)
 {
     int rc;
@@ -153,12 +179,12 @@ int plait_rwlock_acquire_read(plait_rwlock *rwlock, plait_deadline until)
     if (rc < 0)
         return rc;
     while ((rc = try_to_read(rwlock)) == -EAGAIN) {
-        if (is_mine(rwlock))
-            return -EDEADLK;
-        rc = plait__owned_wait(&rwlock->word, until);
+        rc = wait_for_writer(rwlock, until, PLAIT__CALLER);
         if (rc < 0)
             return rc;
     }
+    if (rc == 0 && plait__debug_locks())
+        plait__debug_holds(PLAIT__NOTE_READS, rwlock, PLAIT__CALLER);
     return rc;
 }
 
@@ -176,7 +202,7 @@ static int wait_for_readers(plait_rwlock *rwlock, plait_deadline until)
         uint32_t event;
         if (rc < 0)
             return rc;
-        if (round == 0 && !plait__family_has(rwlock))
+        if (round == 0 && !plait__is_shared(rwlock))
             forget_dead(rwlock);
         event = plait__eventcount_announce(&rwlock->event);
         if (!has_readers(rwlock))
@@ -188,16 +214,21 @@ static int wait_for_readers(plait_rwlock *rwlock, plait_deadline until)
     return 0;
 }
 
-static int acquire_write(plait_rwlock *rwlock, bool takes_broken, plait_deadline until)
+static int acquire_write(plait_rwlock *rwlock, bool takes_broken, plait_deadline until,
+                         const void *place)
 {
     int rc;
 
     if (rwlock == NULL)
         return -EINVAL;
-    rc = acquire_word(rwlock, takes_broken, until);
+    rc = acquire_word(rwlock, takes_broken, until, place);
     if (rc < 0)
         return rc;
+    if (plait__debug_locks())
+        plait__debug_waits(PLAIT__NOTE_WAITS_FOR_READERS, rwlock, place);
     rc = wait_for_readers(rwlock, until);
+    if (plait__debug_locks())
+        plait__debug_waits_no_more();
     if (rc < 0)
         release_word(rwlock);
     return rc;
@@ -205,12 +236,12 @@ static int acquire_write(plait_rwlock *rwlock, bool takes_broken, plait_deadline
 
 int plait_rwlock_acquire_write(plait_rwlock *rwlock, plait_deadline until)
 {
-    return acquire_write(rwlock, false, until);
+    return acquire_write(rwlock, false, until, PLAIT__CALLER);
 }
 
 int plait_rwlock_recover(plait_rwlock *rwlock, plait_deadline until)
 {
-    return acquire_write(rwlock, true, until);
+    return acquire_write(rwlock, true, until, PLAIT__CALLER);
 }
 
 int plait_rwlock_repaired(plait_rwlock *rwlock)
@@ -227,9 +258,11 @@ int plait_rwlock_release(plait_rwlock *rwlock)
 {
     if (rwlock == NULL)
         return -EINVAL;
-    if (is_mine(rwlock))
+    if (is_mine(rwlock)) {
         release_word(rwlock);
-    else if (!count_out(rwlock))
-        return -EPERM;
-    return 0;
+        return 0;
+    }
+    if (plait__debug_locks())
+        plait__debug_releases(PLAIT__NOTE_READS, rwlock);
+    return count_out(rwlock) ? 0 : -EPERM;
 }

@@ -162,8 +162,11 @@ static int start_once(void)
     plait__keeper_forget();
     if (state.pid != 0)
         return 0;
-    if (plait__os_thread_count() > 1)
+    rc = plait__os_thread_count();
+    if (rc > 1)
         return PLAIT_ETHREADS;
+    if (rc < 0 && rc != -ENOENT) /* that: without /proc nobody tells */
+        return rc;
     if (!state.knows_ignored) {
         state.ignored = plait__os_signals_ignored();
         state.knows_ignored = true;

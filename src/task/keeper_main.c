@@ -7,6 +7,7 @@
  * the owner dies, or lets go of the channel without a word, it kills everything below it and the
  * guarded processes, and ends.
  */
+#include "family/attached.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/process.h"
@@ -123,6 +124,7 @@ static int set_up(int channel, int owner, uint64_t keeper_id)
     keeper.owner = owner;
     plait__os_signals_own(ignored, plait__signal_bit(SIGCHLD));
     rc = plait__os_adopt_orphans();
+    plait__attached_forget(); /* a segment lives as long as anybody has it mapped */
     if (rc == 0)
         rc = plait__os_close_all_but(keep, 2);
     if (rc < 0)

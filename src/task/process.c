@@ -130,9 +130,13 @@ static int fork_child(plait_task *task)
 
 static int start(plait_task *task, const plait_task_opts *opts)
 {
-    int rc = plait__os_thread_count() > 1 ? PLAIT_ETHREADS : plait__keeper_start();
+    int rc = plait__os_thread_count();
 
     (void)opts;
+    if (rc > 1)
+        return PLAIT_ETHREADS;
+    /* -ENOENT: without /proc nobody tells */
+    rc = rc < 0 && rc != -ENOENT ? rc : plait__keeper_start();
     if (rc == 0)
         rc = plait__verdict_take(&task->verdict);
     if (rc < 0)

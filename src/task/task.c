@@ -3,6 +3,7 @@
  */
 #include "task/task.h"
 #include "os/thread.h"
+#include "sync/debug.h"
 #include "task/keeper.h"
 #include "task/verdict.h"
 #include "wait/table.h"
@@ -106,6 +107,7 @@ int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, voi
         free(task);
         return -ENOMEM;
     }
+    task->sleeper.name = task->name;
     task->parent = plait_task_current();
     plait__task_ref(task->parent);
     *ret = task;
@@ -170,6 +172,8 @@ void plait__tasks_end(void)
 {
     plait_task *self = plait_task_current(), *task;
 
+    if (plait__debug_locks())
+        plait__debug_ends(true);
     plait__sleeper_set_current(NULL); /* also a cancelled thread that exits waits for the others */
     while ((task = find_to_end(self)) != NULL) {
         if (task->daemon)
@@ -242,17 +246,22 @@ bool plait__task_has_ended(const plait_task *task)
     return __atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == PLAIT__TASK_ENDED;
 }
 
+uint32_t plait__task_await(plait_task *task)
+{
+    uint32_t state = PLAIT__TASK_RUNS;
+
+    /* a failure means that it is awaited already, or has ended */
+    __atomic_compare_exchange_n(&task->state, &state, PLAIT__TASK_AWAITED, false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_ACQUIRE);
+    return PLAIT__TASK_AWAITED;
+}
+
 int plait__task_wait_ended(plait_task *task, plait_deadline until)
 {
     int rc = 0;
 
-    while (rc == 0 && !plait__task_has_ended(task)) {
-        uint32_t state = PLAIT__TASK_RUNS;
-        /* a failure means that it is awaited already, or has ended */
-        __atomic_compare_exchange_n(&task->state, &state, PLAIT__TASK_AWAITED, false,
-                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-        rc = plait__wait_word(&task->state, PLAIT__TASK_AWAITED, until);
-    }
+    while (rc == 0 && !plait__task_has_ended(task))
+        rc = plait__wait_word(&task->state, plait__task_await(task), until);
     return rc;
 }
 

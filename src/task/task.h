@@ -85,6 +85,8 @@ void plait__task_delist(plait_task *task);
 /* The outcome is there: say so to who waits. */
 void plait__task_set_ended(plait_task *task, const plait_outcome *outcome);
 bool plait__task_has_ended(const plait_task *task);
+/* Somebody is about to sleep until it has ended: what to wait for at `state`. */
+uint32_t plait__task_await(plait_task *task);
 /* Waits for plait__task_set_ended. 0, -ETIMEDOUT, -ECANCELED. */
 int plait__task_wait_ended(plait_task *task, plait_deadline until);
 

@@ -7,6 +7,7 @@
 #include "task/process.h"
 #include "task/task.h"
 #include "task/thread.h"
+#include "wait/waitable.h"
 
 #include <plait/error.h>
 #include <plait/init.h>
@@ -78,6 +79,39 @@ int plait_task_join(plait_task *task, plait_deadline until)
         return -EDEADLK;
     rc = check_ours(task);
     return rc < 0 ? rc : task->ops->join(task, until);
+}
+
+/* A process is seen to end by its pidfd, but is ready only when it is to be had: a debugger may hold
+ * it back. */
+static int look(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
+{
+    plait_task *task = on->object;
+
+    if (task->owner != getpid())
+        return -ECHILD;
+    if (task->kind == PLAIT_THREAD) {
+        watch->word = &task->state;
+        watch->expected = how.will_sleep ? plait__task_await(task) : PLAIT__TASK_AWAITED;
+        return plait__task_has_ended(task);
+    }
+    if (task->ops->look(task) != -EAGAIN)
+        return 1;
+    watch->soon = watch->ready_fd != 0;
+    watch->fd = watch->soon ? -1 : task->pidfd;
+    watch->wanted = PLAIT__FD_READ;
+    return 0;
+}
+
+int plait_task_on_end(plait_waitable *ret, plait_task *task)
+{
+    static const struct plait__waitable_ops ops = { .look = look };
+    int rc = ret == NULL ? -EINVAL : check_ours(task);
+
+    if (rc == 0 && task == plait_task_current())
+        rc = -EDEADLK;
+    if (rc == 0)
+        plait__waitable_make(ret, &ops, task, 0);
+    return rc;
 }
 
 bool plait_task_is_alive(plait_task *task)

@@ -8,6 +8,7 @@
  */
 #include "task/thread.h"
 #include "os/thread.h"
+#include "sync/debug.h"
 #include "task/task.h"
 #include "wait/wait.h"
 
@@ -16,6 +17,8 @@
 /* The last act of the thread: it holds a reference until here. */
 static void end(plait_task *task, const plait_outcome *outcome)
 {
+    if (plait__debug_locks())
+        plait__debug_ends(false);
     plait__task_delist(task);
     plait__task_set_ended(task, outcome);
     plait__task_enter(NULL);

@@ -7,6 +7,7 @@
  * task's is polled along.
  */
 #include "wait/sleeper.h"
+#include "base/debug.h"
 #include "os/futex.h"
 
 #include <limits.h>
@@ -24,8 +25,9 @@ struct plait__sleeper *plait__sleeper_current(void)
 void plait__sleeper_set_current(struct plait__sleeper *sleeper)
 {
     current_sleeper = sleeper;
-    plait__running_number =
-        sleeper != NULL && sleeper->ops != NULL ? sleeper->number : thread_number;
+    if (!plait__debug_locks())
+        plait__running_number =
+            sleeper != NULL && sleeper->ops != NULL ? sleeper->number : thread_number;
 }
 
 uint32_t plait__task_number_new(void)
@@ -38,7 +40,8 @@ uint32_t plait__task_number_new(void)
 
     while (*kept == 0)
         *kept = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-    plait__running_number = *kept;
+    if (!plait__debug_locks())
+        plait__running_number = *kept;
     return *kept;
 }
 

@@ -34,8 +34,9 @@ struct plait__sleeper {
     uint32_t cancel;
     /* atomic: an eventfd for cancelling a wait on descriptors, plus one; 0: none yet */
     int wake_fd;
-    uint32_t number; /* owner task: of one with ops, its number in this process; 0: none yet */
-    uint32_t masks;  /* owner task: how often it has put off being cancelled */
+    uint32_t number;  /* owner task: of one with ops, its number in this process; 0: none yet */
+    uint32_t masks;   /* owner task: how often it has put off being cancelled */
+    const char *name; /* const: of the task, for people; NULL: it has none */
 };
 
 /* The running task's sleeper; NULL in a thread that is no task of plait's (it cannot be cancelled).
@@ -49,6 +50,19 @@ void plait__sleeper_fini(struct plait__sleeper *sleeper);
  * sleeps in too. Sticky. */
 void plait__cancel(struct plait__sleeper *sleeper);
 bool plait__is_cancelled(const struct plait__sleeper *sleeper);
+
+/* The same, and it has not put it off: a wait that would sleep says -ECANCELED. */
+static inline bool plait__must_end(const struct plait__sleeper *sleeper)
+{
+    return plait__is_cancelled(sleeper) && sleeper->masks == 0;
+}
+
+/* A thread that nobody can cancel, or that has put it off. */
+static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)
+{
+    return sleeper == NULL || (sleeper->ops == NULL && sleeper->masks > 0);
+}
+
 /* Until as many unmasks, no wait of the running task says -ECANCELED: for what must not be cut
  * short, such as taking back a lock. */
 void plait__mask_cancel(void);
@@ -57,7 +71,8 @@ void plait__unmask_cancel(void);
 int plait__sleeper_wake_fd(struct plait__sleeper *sleeper);
 
 extern _Thread_local uint32_t plait__running_number
-    __attribute__((tls_model("initial-exec"))); /* owner thread: of the running task; 0: none yet */
+    __attribute__((tls_model("initial-exec"))); /* owner thread: of the running task; 0: none yet,
+                                                   or kept back: with PLAIT_DEBUG=locks always */
 uint32_t plait__task_number_new(void);
 
 /* The running task's number: never 0, and no other task's of this process, those that have ended

@@ -27,17 +27,6 @@ static bool has_passed(plait_deadline until)
     return plait__deadline_left(plait__os_now_ns(), until) == 0;
 }
 
-static bool is_cancelled(const struct plait__sleeper *sleeper)
-{
-    return plait__is_cancelled(sleeper) && sleeper->masks == 0;
-}
-
-/* A thread that nobody can cancel, or that has put it off. */
-static bool sleeps_deeply(const struct plait__sleeper *sleeper)
-{
-    return sleeper == NULL || (sleeper->ops == NULL && sleeper->masks > 0);
-}
-
 /* A thread that can be cancelled sleeps once; returns for whatever reason, which the caller finds
  * out. */
 static int sleep_cancellable(struct plait__sleeper *sleeper, uint32_t *word, uint32_t expected,
@@ -58,11 +47,11 @@ static int wait_word_thread(struct plait__sleeper *sleeper, uint32_t *word, uint
                             plait_deadline until)
 {
     for (;;) {
-        int rc = sleeps_deeply(sleeper) ? plait__os_futex_wait(word, expected, until.ns)
-                                        : sleep_cancellable(sleeper, word, expected, until);
+        int rc = plait__sleeps_deeply(sleeper) ? plait__os_futex_wait(word, expected, until.ns)
+                                               : sleep_cancellable(sleeper, word, expected, until);
         if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
             return 0;
-        if (is_cancelled(sleeper)) {
+        if (plait__must_end(sleeper)) {
             /* the kernel may have spent a wake of the word on us: pass it on */
             plait__wake_word(word, 1);
             return -ECANCELED;
@@ -85,7 +74,7 @@ static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint
     if (!plait__table_add(&waiter, word, expected, sleeper))
         return 0;
     while (rc == 0 && !plait__table_was_woken(&waiter)) {
-        if (is_cancelled(sleeper))
+        if (plait__must_end(sleeper))
             rc = -ECANCELED;
         else
             rc = sleeper->ops->park(sleeper, until);
@@ -101,7 +90,7 @@ int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until)
 
     if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
         return 0;
-    if (is_cancelled(sleeper))
+    if (plait__must_end(sleeper))
         return -ECANCELED;
     if (has_passed(until))
         return -ETIMEDOUT;
@@ -146,11 +135,11 @@ static int poll_cancellable(struct plait__sleeper *sleeper, struct plait__fd *fd
 static int wait_fds_once(struct plait__sleeper *sleeper, struct plait__fd *fds, size_t n,
                          plait_deadline until)
 {
-    if (sleeps_deeply(sleeper))
+    if (plait__sleeps_deeply(sleeper))
         return plait__os_poll(fds, n, until.ns);
     if (sleeper->ops != NULL)
         return sleeper->ops->wait_fds(sleeper, fds, n,
-                                      is_cancelled(sleeper) ? PLAIT_NOWAIT : until);
+                                      plait__must_end(sleeper) ? PLAIT_NOWAIT : until);
     return poll_cancellable(sleeper, fds, n, until);
 }
 
@@ -162,7 +151,7 @@ int plait__wait_fds(struct plait__fd *fds, size_t n, plait_deadline until)
         int rc = wait_fds_once(sleeper, fds, n, until);
         if (rc != 0)
             return rc;
-        if (is_cancelled(sleeper))
+        if (plait__must_end(sleeper))
             return -ECANCELED;
         if (has_passed(until)) /* else woken for nothing */
             return -ETIMEDOUT;

@@ -16,6 +16,7 @@
 #define PLAIT__WAIT_WAIT_H
 
 #include "os/fd.h"
+#include "os/futex.h"
 #include "wait/sleeper.h"
 #include <plait/time.h>
 
@@ -34,5 +35,21 @@ void plait__wake_word(uint32_t *word, unsigned n);
  * handler ran · -errno. What is ready already is told also in a cancelled task and after the
  * deadline. */
 int plait__wait_fds(struct plait__fd *fds, size_t n, plait_deadline until);
+
+/* Words and descriptors to sleep on at once, fewer than PLAIT__FUTEX_MOST words. Both arrays have
+ * room for one more, which plait__wait_any uses. */
+struct plait__spots {
+    struct plait__futex *words;
+    size_t n_words;
+    struct plait__fd *fds;
+    size_t n_fds;
+};
+
+/* Sleep while all words have their values and no descriptor is ready.
+ * 0: look again; `ready` of the descriptors says which are · -ETIMEDOUT · -ECANCELED · -errno. What
+ * has changed or is ready already is told also in a cancelled task and after the deadline. Whatever
+ * it returns, wakes of any of the words may have been spent on us: the caller looks at all of them
+ * again and passes on what it does not need. */
+int plait__wait_any(struct plait__spots *spots, plait_deadline until);
 
 #endif

@@ -225,7 +225,7 @@ static int wait_and_leave(void *arg)
     char byte;
 
     leave(a);
-    CHECK_INT(read(((int *)arg)[0], &byte, 1), 1);
+    CHECK_INT(test_read(((int *)arg)[0], &byte, 1), 1);
     plait_pipe_close(b);
     return 0;
 }
@@ -297,7 +297,7 @@ static int drain(void *arg)
     int n = 0;
 
     leave(a);
-    CHECK_INT(read(((int *)arg)[0], &byte, 1), 1);
+    CHECK_INT(test_read(((int *)arg)[0], &byte, 1), 1);
     while (plait_pipe_recv(b, buf, sizeof buf, PLAIT_FOREVER) > 0)
         n++;
     return n == ((int *)arg)[2] ? 0 : n;
@@ -351,9 +351,9 @@ static int send_after_gate(void *arg)
     sigaddset(&alarm, SIGALRM); /* for the other thread only */
     CHECK_INT(pthread_sigmask(SIG_BLOCK, &alarm, NULL), 0);
     leave(a);
-    CHECK_INT(read(((int *)arg)[0], &byte, 1), 1);
+    CHECK_INT(test_read(((int *)arg)[0], &byte, 1), 1);
     CHECK_INT(plait_pipe_send(b, "hi", 2, PLAIT_FOREVER), 0);
-    CHECK_INT(read(((int *)arg)[0], &byte, 1), 1); /* and stay */
+    CHECK_INT(test_read(((int *)arg)[0], &byte, 1), 1); /* and stay */
     return 0;
 }
 
@@ -450,8 +450,8 @@ TEST(a_descriptor_travels_with_its_message_and_is_asked_for)
             CHECK_INT(plait_pipe_recv_fd(a, &fd, buf, sizes[i] - 1, PLAIT_FOREVER), -EMSGSIZE);
         CHECK_INT(fd, -1);
         check_message(buf, plait_pipe_recv_fd(a, &fd, buf, LARGEST, PLAIT_FOREVER), sizes[i]);
-        CHECK_INT(read(fd, text, sizeof text), 2);
-        CHECK_INT(read(fd, text, sizeof text), 0); /* a pipe that nobody else holds any more */
+        CHECK_INT(test_read(fd, text, sizeof text), 2);
+        CHECK_INT(test_read(fd, text, sizeof text), 0); /* a pipe that nobody else holds any more */
         CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC);
         close(fd);
         fd = -1;

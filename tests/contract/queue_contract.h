@@ -165,13 +165,13 @@ TEST(many_of_which_some_do_not_fit_are_put_as_far_as_they_do)
 {
     plait_bytes in[4] = { { "a", 1 }, { "b", 1 }, { "c", 1 }, { "d", 1 } };
 
-    queue = create((plait_queue_opts){ .max_items = 3 });
+    queue = create((plait_queue_opts){ .max_items = 3, .max_item_bytes = 10 });
     CHECK_INT(plait_queue_put_many(queue, in, 4, PLAIT_NOWAIT), 3);
     CHECK_INT(plait_queue_put_many(queue, in + 3, 1, PLAIT_NOWAIT), -ETIMEDOUT);
     check_next("a");
     check_next("b");
     check_next("c");
-    in[1].size = (size_t)1 << 30;
+    in[1].size = 11;
     CHECK_INT(plait_queue_put_many(queue, in, 2, PLAIT_NOWAIT), 1);
     CHECK_INT(plait_queue_put_many(queue, in + 1, 1, PLAIT_NOWAIT), -EMSGSIZE);
     plait_queue_destroy(queue);
@@ -222,14 +222,11 @@ TEST(the_bound_in_bytes_holds)
     plait_queue_destroy(queue);
 }
 
-TEST(an_item_may_take_half_of_the_queue)
+TEST(an_item_may_take_half_of_the_ring)
 {
     static char item[32768];
 
     queue = create((plait_queue_opts){ .max_bytes = 65536 });
-    CHECK_INT(plait_queue_put(queue, item, sizeof item - 15, PLAIT_NOWAIT), -EMSGSIZE);
-    CHECK_INT(plait_queue_put(queue, item, SIZE_MAX, PLAIT_NOWAIT), -EMSGSIZE);
-    CHECK(plait_queue_is_empty(queue));
     for (int i = 0; i < 10; i++) { /* wherever in the ring it begins */
         size_t n = sizeof item - 16 - (size_t)i * 1000;
         item[0] = item[n - 1] = (char)i;

@@ -36,7 +36,7 @@ static void prepare(plait_queue_opts opts)
 static void kill_child(void)
 {
     CHECK_INT(kill(child, SIGKILL), 0);
-    CHECK_INT(waitpid(child, NULL, 0), child);
+    CHECK_INT(test_waitpid(child, NULL, 0), child);
 }
 
 static void stop_child(void)
@@ -44,7 +44,8 @@ static void stop_child(void)
     siginfo_t info;
 
     CHECK_INT(kill(child, SIGSTOP), 0);
-    CHECK_INT(waitid(P_PID, (id_t)child, &info, WSTOPPED), 0);
+    while (waitid(P_PID, (id_t)child, &info, WSTOPPED) < 0)
+        CHECK_INT(errno, EINTR);
 }
 
 static void reserve(size_t n)
@@ -127,8 +128,8 @@ TEST(who_waits_gets_what_a_killed_process_had_borrowed)
         _exit(0);
     }
     await_next("a");
-    CHECK_INT(waitpid(killer, NULL, 0), killer);
-    CHECK_INT(waitpid(child, NULL, 0), child);
+    CHECK_INT(test_waitpid(killer, NULL, 0), killer);
+    CHECK_INT(test_waitpid(child, NULL, 0), child);
 }
 
 TEST(a_stopped_process_keeps_what_it_borrowed)
@@ -179,7 +180,7 @@ TEST(who_waits_for_room_gets_what_a_killed_process_had_reserved)
         _exit(0);
     }
     CHECK_INT(plait_queue_put(queue, "a", 1, PLAIT_FOREVER), 0);
-    CHECK_INT(waitpid(killer, NULL, 0), killer);
+    CHECK_INT(test_waitpid(killer, NULL, 0), killer);
 }
 
 TEST(room_of_an_item_that_a_killed_process_had_released_is_room_again)
@@ -291,7 +292,7 @@ TEST(a_join_does_not_wait_for_what_a_killed_process_had_reserved)
         join_and_tell();
     await_sleeper(&queue->ring.join_bell);
     kill_child();
-    CHECK_INT(waitpid(joiner, &status, 0), joiner);
+    CHECK_INT(test_waitpid(joiner, &status, 0), joiner);
     CHECK_INT(status, 0);
 }
 
@@ -305,4 +306,209 @@ TEST(a_destroy_does_not_wait_for_a_killed_process)
     kill_child();
     CHECK(plait__queue_is_left(queue));
     plait_queue_destroy(queue);
+}
+
+/* ---- leases ---- */
+
+static uint64_t count_blocks(void)
+{
+    plait_shared_usage usage;
+
+    CHECK_INT(plait_shared_stats(&usage), 0);
+    return usage.blocks;
+}
+
+static void lease(unsigned n, unsigned acked)
+{
+    plait_lease leased;
+
+    for (unsigned i = 0; i < n; i++) {
+        CHECK_INT(plait_queue_lease(queue, &leased, PLAIT_NOWAIT), 0);
+        if (i < acked)
+            CHECK_INT(plait_queue_ack(&leased), 0);
+    }
+}
+
+static void check_leased(const char *text, unsigned attempts)
+{
+    plait_lease leased;
+
+    CHECK_INT(plait_queue_lease(queue, &leased, PLAIT_NOWAIT), 0);
+    CHECK_MEM(leased.bytes, leased.size, text, strlen(text));
+    CHECK_INT(leased.attempts, attempts);
+    CHECK_INT(plait_queue_ack(&leased), 0);
+}
+
+TEST(what_a_killed_process_had_leased_comes_again_before_all_others)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    put_text("b");
+    put_text("c");
+    put_text("d");
+    CHILD_THAT(lease(3, 1));
+    CHECK_INT(plait_queue_size(queue), 1);
+    kill_child();
+    queue->ring.lease_look = 0; /* as if some time had passed */
+    check_leased("b", 2);
+    check_next("c");
+    check_next("d");
+    check_empty();
+}
+
+TEST(it_counts_how_often_it_was_leased)
+{
+    prepare((plait_queue_opts){ .max_leases = 1 });
+    put_text("a");
+    for (unsigned i = 0; i < 3; i++) {
+        CHILD_THAT(lease(1, 0));
+        kill_child();
+    }
+    check_leased("a", 4);
+    check_empty();
+}
+
+TEST(a_stopped_process_keeps_what_it_leased)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(lease(1, 0));
+    stop_child();
+    CHECK_INT(plait_queue_get(queue, NULL, 0, plait_after_ms(300)), -ETIMEDOUT);
+    kill_child();
+    check_leased("a", 2);
+}
+
+TEST(who_waits_gets_what_a_killed_process_had_leased)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(lease(1, 0));
+    pid_t killer = fork();
+    if (killer == 0) {
+        await_sleeper(&queue->ring.get_bell);
+        kill(child, SIGKILL);
+        _exit(0);
+    }
+    await_next("a");
+    CHECK_INT(test_waitpid(killer, NULL, 0), killer);
+    CHECK_INT(test_waitpid(child, NULL, 0), child);
+}
+
+TEST(it_comes_again_also_where_there_is_always_something_to_get)
+{
+    char byte = 'b';
+
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(lease(1, 0));
+    kill_child();
+    while (byte != 'a') {
+        put_text("b");
+        CHECK_INT(plait_queue_get(queue, &byte, 1, PLAIT_NOWAIT), 1);
+    }
+    check_next("b");
+    check_empty();
+}
+
+TEST(a_closed_queue_is_not_drained_while_a_leased_item_can_come_back)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(lease(1, 0));
+    CHECK_INT(plait_queue_close(queue), 0);
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
+    kill_child();
+    check_next("a");
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -EPIPE);
+}
+
+TEST(an_entry_of_a_killed_process_is_not_lost)
+{
+    prepare((plait_queue_opts){ .max_leases = 1 });
+    put_text("a");
+    put_text("b");
+    CHILD_THAT(lease(1, 0));
+    kill_child();
+    lease(2, 2);
+    check_empty();
+}
+
+static void check_large_leases(size_t max_bytes)
+{
+    static char large[100000], again[100000];
+    uint64_t blocks;
+
+    prepare((plait_queue_opts){ .max_bytes = max_bytes });
+    memset(large, 'x', sizeof large);
+    blocks = count_blocks();
+    for (unsigned i = 0; i < 5; i++) {
+        CHECK_INT(plait_queue_put(queue, large, sizeof large, PLAIT_NOWAIT), 0);
+        CHILD_THAT(lease(1, i % 2));
+        kill_child();
+        if (i % 2 == 0) {
+            CHECK_INT(plait_queue_get(queue, again, sizeof again, PLAIT_NOWAIT), sizeof again);
+            CHECK_MEM(again, sizeof again, large, sizeof large);
+        }
+        check_empty();
+    }
+    CHECK_INT(count_blocks(), blocks);
+}
+
+TEST(a_large_item_that_a_killed_process_had_leased_is_whole_and_freed_once)
+{
+    check_large_leases(1 << 20); /* copied from the ring */
+    check_large_leases(65536);   /* not copied */
+}
+
+/* ---- large items ---- */
+
+TEST(a_large_item_that_a_killed_process_had_reserved_is_freed)
+{
+    uint64_t blocks;
+
+    prepare((plait_queue_opts){ .max_bytes = 65536 });
+    blocks = count_blocks();
+    for (unsigned i = 0; i < 3; i++) {
+        CHILD_THAT(reserve(1000000));
+        CHECK_INT(plait_queue_put(queue, NULL, 0, PLAIT_NOWAIT), 0);
+        kill_child();
+        CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), 0);
+        check_empty();
+        CHECK_INT(count_blocks(), blocks);
+    }
+    put_text("a");
+    check_next("a");
+}
+
+TEST(room_for_large_items_that_a_killed_process_had_reserved_is_room_again)
+{
+    static char large[50000];
+
+    prepare((plait_queue_opts){ .max_bytes = 65536 });
+    CHILD_THAT(reserve(50000));
+    CHECK_INT(plait_queue_put(queue, large, sizeof large, PLAIT_NOWAIT), -ETIMEDOUT);
+    kill_child();
+    CHECK_INT(plait_queue_put(queue, large, sizeof large, PLAIT_NOWAIT), 0);
+    CHECK_INT(plait_queue_get(queue, large, sizeof large, PLAIT_NOWAIT), sizeof large);
+}
+
+TEST(a_large_item_that_a_killed_process_had_borrowed_comes_again_and_is_freed_once)
+{
+    static char large[100000], again[100000];
+    uint64_t blocks;
+
+    prepare((plait_queue_opts){ .max_bytes = 65536 });
+    blocks = count_blocks();
+    memset(large, 'x', sizeof large);
+    CHECK_INT(plait_queue_put(queue, large, sizeof large, PLAIT_NOWAIT), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        CHILD_THAT(borrow(1));
+        kill_child();
+        CHECK_INT(plait_queue_peek(queue, NULL, 0, PLAIT_NOWAIT), sizeof large);
+    }
+    CHECK_INT(plait_queue_get(queue, again, sizeof again, PLAIT_NOWAIT), sizeof again);
+    CHECK_MEM(again, sizeof again, large, sizeof large);
+    check_empty();
+    CHECK_INT(count_blocks(), blocks);
 }

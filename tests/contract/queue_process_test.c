@@ -3,6 +3,8 @@
  */
 #define KIND PLAIT_PROCESS
 #include "queue_contract.h"
+#include "queue_large.h"
+#include "queue_lease.h"
 #include "queue_traffic.h"
 
 static int use_what_the_parent_holds(void *arg)
@@ -12,22 +14,28 @@ static int use_what_the_parent_holds(void *arg)
     CHECK_INT(plait_queue_commit(queue, held[0], 1), -EINVAL);
     CHECK_INT(plait_queue_abort(queue, held[0]), -EINVAL);
     CHECK_INT(plait_queue_release(queue, held[1]), -EINVAL);
+    CHECK_INT(plait_queue_ack(held[2]), -EINVAL);
+    CHECK_INT(plait_queue_nack(held[2]), -EINVAL);
     return 0;
 }
 
 TEST(what_a_process_holds_is_not_its_childs)
 {
-    void *held[2] = { NULL };
+    plait_lease lease;
+    void *held[3] = { NULL, NULL, &lease };
     const void *borrowed = NULL;
 
     queue = create((plait_queue_opts){ 0 });
     put_text("a");
+    put_text("b");
     CHECK_INT(plait_queue_borrow(queue, &borrowed, PLAIT_NOWAIT), 1);
+    CHECK_INT(plait_queue_lease(queue, &lease, PLAIT_NOWAIT), 0);
     CHECK_INT(plait_queue_reserve(queue, &held[0], 1, PLAIT_NOWAIT), 0);
     held[1] = (void *)(uintptr_t)borrowed;
     CHECK_INT(end(start(use_what_the_parent_holds, held)), 0);
     CHECK_INT(plait_queue_commit(queue, held[0], 1), 0);
     CHECK_INT(plait_queue_release(queue, borrowed), 0);
+    CHECK_INT(plait_queue_ack(&lease), 0);
     plait_queue_destroy(queue);
 }
 

@@ -3,6 +3,8 @@
  */
 #define KIND PLAIT_THREAD
 #include "queue_contract.h"
+#include "queue_large.h"
+#include "queue_lease.h"
 #include "queue_traffic.h"
 
 TEST(a_task_that_was_asked_to_end_waits_no_more)

@@ -1,5 +1,6 @@
 /* The ground of the contract of locks and what goes with them: one body for each claim, run with
- * threads in private memory, with threads in the family's heap, and with processes.
+ * threads in private memory, with threads in the family's heap, and with processes, in the heap
+ * and in a named segment.
  * SPDX-License-Identifier: MIT
  *
  *     CLAIM(a_free_lock_is_taken)
@@ -17,6 +18,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -35,52 +37,75 @@ struct board {
     long sum; /* guarded by what is tested */
 };
 
+enum place {
+    IN_HEAP,
+    IN_PRIVATE,
+    IN_SEGMENT
+};
+
 static plait_kind kind;
-static bool is_private; /* the objects lie in private memory */
+static bool is_private;        /* the objects lie in private memory */
+static plait_segment *segment; /* they lie in it; NULL: elsewhere */
 static struct board *board;
 
-static inline void prepare(plait_kind with, bool in_private)
+static inline void prepare(plait_kind with, enum place place)
 {
+    plait_segment_opts opts = { .only_new = true };
+    char name[32];
+
     kind = with;
-    is_private = in_private;
+    is_private = place == IN_PRIVATE;
+    snprintf(name, sizeof name, "sync-test-%d", (int)getpid());
+    if (place == IN_SEGMENT)
+        CHECK_INT(plait_segment_open(&segment, name, &opts, PLAIT_FOREVER), 0);
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(board != MAP_FAILED);
-    CHECK_INT(plait_keeper_start(), 0);
+    if (with == PLAIT_PROCESS)
+        CHECK_INT(plait_keeper_start(), 0);
 }
 
-#define CLAIM_AS(name, suffix, with, in_private) \
-    TEST_LIMIT(name##_##suffix, 30)              \
-    {                                            \
-        prepare(with, in_private);               \
-        name();                                  \
+#define CLAIM_AS(name, suffix, with, place) \
+    TEST_LIMIT(name##_##suffix, 30)         \
+    {                                       \
+        prepare(with, place);               \
+        name();                             \
     }
 
-#define CLAIM(name)                                           \
-    static void name(void);                                   \
-    CLAIM_AS(name, between_threads, PLAIT_THREAD, true)       \
-    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, false) \
-    CLAIM_AS(name, between_processes, PLAIT_PROCESS, false)   \
+#define CLAIM(name)                                                      \
+    static void name(void);                                              \
+    CLAIM_AS(name, between_threads, PLAIT_THREAD, IN_PRIVATE)            \
+    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, IN_HEAP)          \
+    CLAIM_AS(name, between_processes, PLAIT_PROCESS, IN_HEAP)            \
+    CLAIM_AS(name, between_processes_segment, PLAIT_PROCESS, IN_SEGMENT) \
     static void name(void)
 
 /* What only a process can do: to be killed. */
-#define CLAIM_OF_PROCESSES(name)                            \
-    static void name(void);                                 \
-    CLAIM_AS(name, between_processes, PLAIT_PROCESS, false) \
+#define CLAIM_OF_PROCESSES(name)                                         \
+    static void name(void);                                              \
+    CLAIM_AS(name, between_processes, PLAIT_PROCESS, IN_HEAP)            \
+    CLAIM_AS(name, between_processes_segment, PLAIT_PROCESS, IN_SEGMENT) \
     static void name(void)
 
 /* What only a thread can do: to be cancelled. */
-#define CLAIM_OF_THREADS(name)                                \
-    static void name(void);                                   \
-    CLAIM_AS(name, between_threads, PLAIT_THREAD, true)       \
-    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, false) \
+#define CLAIM_OF_THREADS(name)                                  \
+    static void name(void);                                     \
+    CLAIM_AS(name, between_threads, PLAIT_THREAD, IN_PRIVATE)   \
+    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, IN_HEAP) \
     static void name(void)
 
 /* Zeroed memory for the object of the case, never given back. */
 static inline void *make(size_t bytes)
 {
     static _Alignas(64) char private_memory[1024];
-    void *object = is_private ? private_memory : plait_shared_alloc(bytes);
+    static unsigned n_made;
+    void *object = is_private ? private_memory : NULL;
+    char key[32];
 
+    snprintf(key, sizeof key, "object %u", n_made++);
+    if (segment != NULL)
+        CHECK_INT(plait_segment_get(segment, &object, key, bytes, PLAIT_FOREVER), 0);
+    else if (!is_private)
+        object = plait_shared_alloc(bytes);
     CHECK(object != NULL && bytes <= sizeof private_memory);
     return object;
 }
@@ -184,7 +209,7 @@ static inline void in_forked_child(void (*fn)(void *arg), void *arg)
         fn(arg);
         _exit(0);
     }
-    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
     CHECK_INT(status, 0);
 }
 

@@ -3,12 +3,15 @@
  */
 #include "test.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +50,26 @@ void test_skip(const char *reason)
     _exit(EXIT_SKIPPED);
 }
 
+pid_t test_waitpid(pid_t pid, int *ret_status, int options)
+{
+    pid_t rc;
+
+    do
+        rc = waitpid(pid, ret_status, options);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+ssize_t test_read(int fd, void *buf, size_t n)
+{
+    ssize_t rc;
+
+    do
+        rc = read(fd, buf, n);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
 void test_check_int(const char *file, int line, const char *expr, long long got, long long want)
 {
     if (got != want)
@@ -75,18 +98,108 @@ static int slowness(void)
     return factor > 0 ? factor : 1;
 }
 
+/* ---- PLAIT_EINTR_STORM: a signal without SA_RESTART, ten thousand times a second ---- */
+
+enum {
+    STORM_US = 100,
+    STORM_THREADS = 64,
+    STORM_LOOKS = 50 /* signals between two looks at which threads there are */
+};
+
+static bool is_storm(void)
+{
+    return getenv("PLAIT_EINTR_STORM") != NULL;
+}
+
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* A timer of its own, not the one that a case may use; no forked or exec'd process inherits it. */
+static void begin_signals(void)
+{
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX };
+    const struct itimerspec often = { { 0, STORM_US * 1000 }, { 0, STORM_US * 1000 } };
+    timer_t timer;
+
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
+        timer_settime(timer, 0, &often, NULL) < 0)
+        test_fail(__FILE__, __LINE__, "no timer: %s", strerror(errno));
+}
+
+/* In the case's process: for its first thread, and for that of each process that it forks. */
+static void begin_storm(void)
+{
+    sigaction(SIGRTMAX, &(struct sigaction){ .sa_handler = do_nothing }, NULL);
+    pthread_atfork(NULL, NULL, begin_signals);
+    begin_signals();
+}
+
+/* The threads of a process, its first one aside. */
+static size_t list_threads(pid_t pid, pid_t *threads, size_t most)
+{
+    const struct dirent *entry;
+    char path[32];
+    size_t n = 0;
+    DIR *dir;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    dir = opendir(path);
+    if (dir == NULL)
+        return 0;
+    while (n < most && (entry = readdir(dir)) != NULL) {
+        threads[n] = (pid_t)atol(entry->d_name);
+        n += threads[n] > 0 && threads[n] != pid;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* From outside, to all other threads of the case's process: it should not notice but by that. */
+static void storm_threads(pid_t pid)
+{
+    static unsigned n_calls;
+    static size_t n;
+    static pid_t threads[STORM_THREADS];
+
+    if (n_calls++ % STORM_LOOKS == 0)
+        n = list_threads(pid, threads, STORM_THREADS);
+    for (size_t i = 0; i < n; i++)
+        syscall(SYS_tgkill, pid, threads[i], SIGRTMAX);
+}
+
+/* Waits for a SIGCHLD, as long as is left. False: that is over. */
+static bool wait_a_while(pid_t pid, const struct timespec *end)
+{
+    struct timespec left, now;
+    sigset_t set;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    left = (struct timespec){ end->tv_sec - now.tv_sec + 1, 0 };
+    if (left.tv_sec <= 0)
+        return false;
+    if (is_storm()) {
+        storm_threads(pid);
+        left = (struct timespec){ 0, STORM_US * 1000 };
+    }
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigtimedwait(&set, NULL, &left);
+    return true;
+}
+
 /* Waits for the case's process; kills its group when the limit is over. Returns the wait status, -1
  * after the limit. */
 static int wait_limited(pid_t pid, int limit_s)
 {
-    sigset_t set;
-    struct timespec left = { .tv_sec = limit_s };
+    struct timespec end;
     int status;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += limit_s;
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (sigtimedwait(&set, NULL, &left) < 0 && errno == EAGAIN) {
+        if (!wait_a_while(pid, &end)) {
             kill(-pid, SIGKILL);
             waitpid(pid, &status, 0);
             return -1;
@@ -113,6 +226,8 @@ static int run_case(const struct test_case *test, const sigset_t *old_mask)
     if (pid == 0) {
         setpgid(0, 0);
         sigprocmask(SIG_SETMASK, old_mask, NULL);
+        if (is_storm())
+            begin_storm();
         test->run();
         exit(0);
     }

@@ -4,6 +4,8 @@
  *     TEST(get_times_out_when_empty) { CHECK_INT(plait_queue_get(q, b, 1, PLAIT_NOWAIT),
  * -ETIMEDOUT); }
  *
+ * With PLAIT_EINTR_STORM in the environment each case gets ten thousand signals a second meanwhile.
+ *
  * A failed CHECK prints expression and values and ends the case. `foo_test -l` lists the cases,
  * `foo_test NAME…` runs some.
  */
@@ -12,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct test_case {
     const char *name;
@@ -25,6 +28,9 @@ void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 /* Ends the case as skipped; the reason must be listed in tests/skips.txt. */
 void test_skip(const char *reason) __attribute__((noreturn));
+/* waitpid and read, that go on after a signal. */
+pid_t test_waitpid(pid_t pid, int *ret_status, int options);
+ssize_t test_read(int fd, void *buf, size_t n);
 void test_check_int(const char *file, int line, const char *expr, long long got, long long want);
 void test_check_str(const char *file, int line, const char *expr, const char *got,
                     const char *want);

@@ -376,3 +376,11 @@ static const struct step_call join_family = {
 };
 
 STEP_TEST(a_victim_that_joins_takes_no_place_for_ever, &join_family)
+
+static const struct step_call join_beside = { .name = "join, with another one that joins",
+                                              .setup = free_word,
+                                              .victim = join,
+                                              .partner = only_join,
+                                              .check = check_entry };
+
+STEP_TEST(a_victim_that_joins_beside_another_one_takes_no_place_for_ever, &join_beside)

@@ -1,0 +1,21 @@
+/* What this process knows of itself.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef PLAIT__FAMILY_SELF_H
+#define PLAIT__FAMILY_SELF_H
+
+#include <stdint.h>
+
+/* Zero again in each forked child. */
+struct plait__self {
+    uint32_t member;         /* atomic: 0: not in the family yet */
+    uint32_t is_joining;     /* atomic: a thread of this process is about to join */
+    uint32_t heap_lock;      /* atomic: of heap.c, between the threads of this process */
+    uint32_t segments_lock;  /* atomic: of attached.c, likewise */
+    uint32_t heap_slabs[32]; /* of heap.c: the slab of each size that we take blocks from */
+};
+
+/* Atomic: where it is; zeroes before the first join. */
+extern struct plait__self *plait__self;
+
+#endif
