@@ -4,14 +4,23 @@
  * Waiting tasks each want some units of what is there, one (a getter, who wants an item) or more (a
  * putter, who wants room), take them, and may end then or want some more. Others, who never wait,
  * bring a unit at a time, or take one away that was meant for those who wait. A waiting task may give
- * up, as its deadline comes. Each access to shared memory is a step; the kernel compares and sleeps
- * in one, and wakes whom it likes.
+ * up: its deadline comes, and it looks a last time; or it is cancelled, and does not. Each access to
+ * shared memory is a step, and so is a loop of compare-and-swap that ends in one change; the kernel
+ * compares and sleeps in one. Where all want one unit it wakes whom it likes; where they want
+ * different things, who has slept longest, as Linux does with tasks of one priority. (Else a wake can
+ * be taken by one who came after the ring and wants more than there is: its like in the code costs
+ * others 100 ms.)
+ *
+ * How often the bell was rung is counted without end here: in the model a bell has changed since it
+ * was looked at, or not. (In the code 65536 rings in the moment before a sleep are as none; a sleep
+ * is at most 100 ms.)
  *
  * What holds when nothing can move any more: nobody sleeps for whom there is enough. That is: no wake
  * is lost, and who is woken and has no use for it does not keep it from others.
  *
  * Nobody is killed here. A killed one can take a wake with it; for that no sleep is longer than
- * 100 ms.
+ * 100 ms. And all is seq_cst, or in a lock: a putter that does not get the lock for its announcement
+ * may miss a wake in the code, and finds that out within the same 100 ms.
  *
  * Mutants, each of which must fail (models/run): -DMUTANT=n
  *   1  who was woken does not announce itself again
@@ -19,251 +28,253 @@
  *   3  there is no look between the announcement and the sleep
  *   4  the hint is cleared after the wake, when that found nobody
  *   5  one is woken also when they want different things
- *   6  the wants are forgotten when one is woken
- *   7  who leaves passes the wake on only if there is as much as it wanted
+ *   9  a ring does not change the bell but for the hint: nobody who is about to sleep notices
+ *  10  who is cancelled leaves without announcing itself again
+ *  11  one is woken also when they have come to want different things since the look at the bell
  */
 #ifndef MUTANT
 #define MUTANT 0
 #endif
-#ifndef WAITERS
+#ifndef WAITERS /* 2 or 3 */
 #define WAITERS 3
 #endif
-#ifndef BRINGERS
+#ifndef BRINGERS /* 1 or 2 */
 #define BRINGERS 2
 #endif
 #ifndef EACH /* units that each of them brings */
-#define EACH 2
+#define EACH 1
 #endif
-#ifndef WANTS /* what a waiting task may want at most, 1 or 2 */
+#ifndef WANTS /* what the second waiting task wants, 1 or 2; the others want 1 */
 #define WANTS 1
+#endif
+#ifndef LATE /* deadlines that come, and cancellations */
+#define LATE 1
 #endif
 #ifndef THIEVES /* units that are taken by somebody who does not wait */
 #define THIEVES 0
 #endif
 
-byte there;
-byte bell; /* hint: 1 · mixed: 2 · most: 4, 8 · how often it was rung: 16 and up */
+byte there, late;
+bool hint, mixed;     /* the bell: somebody may sleep; they want different things */
+byte most;            /* the bell: the most that one of them wants */
+bool is_old[WAITERS]; /* the bell has changed since this one announced itself */
 bool asleep[WAITERS];
 byte want_of[WAITERS]; /* ghost */
-
-#define HINT 1
-#define MIXED 2
-#define MOST(b) ((b) >> 2 & 3)
-#define RUNG(b) (((b) + 16) & (16 * ROUNDS - 1))
-#ifndef ROUNDS /* after so many rings the count begins again */
-#define ROUNDS 4
+#if WANTS > 1
+chan queue = [WAITERS] of { byte }; /* who sleeps, in this order */
 #endif
 
-inline wake_one()
+#if WAITERS == 3
+#define CHANGED is_old[0] = true; is_old[1] = true; is_old[2] = true
+#define ALL_ARE_AWAKE (!asleep[0] && !asleep[1] && !asleep[2])
+#define NOBODY_SLEEPS asleep[0] = false; asleep[1] = false; asleep[2] = false
+#else
+#define CHANGED is_old[0] = true; is_old[1] = true
+#define ALL_ARE_AWAKE (!asleep[0] && !asleep[1])
+#define NOBODY_SLEEPS asleep[0] = false; asleep[1] = false
+#endif
+
+#if WANTS > 1
+#define SLEEP asleep[me] = true; queue!me
+#define WAKE_ME asleep[me] = false; queue??eval(me)
+#define WAKE_ALL                          \
+    NOBODY_SLEEPS;                        \
+    do                                    \
+    :: nempty(queue) -> queue?_           \
+    :: empty(queue) -> break              \
+    od
+#else
+#define SLEEP asleep[me] = true
+#define WAKE_ME asleep[me] = false
+#define WAKE_ALL NOBODY_SLEEPS
+#endif
+
+#define RING_ALL hint = false; mixed = false; most = 0; CHANGED
+#if MUTANT == 4
+#define RING_ONE CHANGED
+#elif MUTANT == 9
+#define RING_ONE hint = false
+#else
+#define RING_ONE hint = false; CHANGED
+#endif
+
+/* Wakes one who sleeps, if there is one; all, if they want different things. */
+inline ring()
 {
     if
-    :: asleep[0] -> asleep[0] = false
-#if WAITERS > 1
-    :: asleep[1] -> asleep[1] = false
-#endif
-#if WAITERS > 2
-    :: asleep[2] -> asleep[2] = false
-#endif
-    :: else ->
-#if MUTANT == 4
-       found = false
+    :: atomic { !hint }
+#if MUTANT != 11 && MUTANT != 5
+    :: atomic { hint && mixed -> RING_ALL }; atomic { WAKE_ALL }
+    :: atomic { hint && !mixed -> RING_ONE };
 #else
-       skip
+    :: atomic { hint -> RING_ONE };
 #endif
+       if
+#if WANTS > 1
+       :: atomic { queue?first -> asleep[first] = false; first = 0 }
+#else
+       :: atomic { asleep[0] -> asleep[0] = false }
+       :: atomic { asleep[1] -> asleep[1] = false }
+#if WAITERS == 3
+       :: atomic { asleep[2] -> asleep[2] = false }
+#endif
+#endif
+#if MUTANT == 4
+       :: atomic { ALL_ARE_AWAKE }; atomic { hint = false; CHANGED }
+#else
+       :: atomic { ALL_ARE_AWAKE }
+#endif
+       fi
     fi
 }
 
-inline wake_all()
-{
-    asleep[0] = false;
-#if WAITERS > 1
-    asleep[1] = false;
-#endif
-#if WAITERS > 2
-    asleep[2] = false;
-#endif
-    skip
-}
+/* Another announcement that changes nothing leaves the bell as others have seen it. */
+#define ANNOUNCE                                                                             \
+    if                                                                                       \
+    :: hint && most >= want && (mixed || most == want)                                       \
+    :: else ->                                                                               \
+       mixed = mixed || (most != 0 && most != want);                                         \
+       most = (most > want -> most : want);                                                  \
+       hint = true;                                                                          \
+       CHANGED                                                                               \
+    fi;                                                                                      \
+    is_old[me] = false
 
-/* seen: the bell as it was looked at */
-inline ring_one()
-{
-    do
-    :: !(seen & HINT) -> seen = 0; break
-    :: seen & HINT ->
-       if
-       :: atomic { bell == seen ->
-#if MUTANT == 4
-                   bell = RUNG(bell); found = true };
-#elif MUTANT == 6
-                   bell = RUNG(bell) & ~15 };
+#if MUTANT == 1
+#define ANNOUNCE_AGAIN is_old[me] = false
 #else
-                   bell = RUNG(bell) & ~HINT };
+#define ANNOUNCE_AGAIN ANNOUNCE
 #endif
-#if MUTANT == 4
-          atomic { seen = bell; wake_one() };
-          atomic { !found && bell == seen -> bell = bell & ~HINT; seen = 0 } unless { found || bell != seen };
-          seen = 0;
-#else
-          atomic { seen = 0; wake_one() };
-#endif
-          break
-       :: atomic { bell != seen -> seen = bell }
-       fi
-    od
-}
 
-inline ring_all()
-{
-    atomic { bell = RUNG(bell) & ~15; seen = 0 };
-    atomic { wake_all() }
-}
+#if MUTANT == 2
+#define PASSES_ON false
+#else
+#define PASSES_ON (there > 0)
+#endif
 
 proctype Waiter(byte me; byte want)
 {
-    byte seen, most;
-    bool has_waited, is_last;
-#if MUTANT == 1
-    bool is_announced;
-#endif
-#if MUTANT == 4
-    bool found;
-#endif
+    byte first;
+    bool is_last;
 
-again:
-    want_of[me] = want;
+come:
     if
-    :: atomic { there >= want -> there = there - want }
-    :: atomic { there < want -> has_waited = true }
+    :: atomic { there >= want -> there = there - want; goto come }
+    :: atomic { there >= want -> there = there - want; goto end }
+    :: atomic { there < want -> want_of[me] = want }
     fi;
+    atomic { ANNOUNCE };
     do
-    :: !has_waited -> break
-    :: has_waited ->
-#if MUTANT == 1
-       if
-       :: is_announced -> seen = bell
-       :: !is_announced -> is_announced = true;
-#endif
-       atomic { /* announces itself: a compare-and-swap, done again until it succeeds */
-           most = MOST(bell);
-           bell = bell | HINT | (most != 0 && most != want -> MIXED : 0);
-           bell = (bell & ~12) | (most > want -> most : want) << 2;
-           seen = bell;
-           most = 0
-       }
-#if MUTANT == 1
-       fi;
-#endif
+    ::
 #if MUTANT != 3
        if
-       :: atomic { there >= want -> there = there - want; seen = 0 }; break
-       :: atomic { there < want && is_last -> seen = 0 }; break
+       :: atomic { there >= want -> there = there - want; goto leave }
+       :: atomic { there < want && is_last -> goto leave }
        :: atomic { there < want && !is_last }
        fi;
 #endif
        if
-       :: atomic { bell == seen -> asleep[me] = true; seen = 0 };
+       :: atomic { is_old[me] }
+       :: atomic { !is_old[me] -> SLEEP; is_old[me] = true };
           if
           :: atomic { !asleep[me] }
-          :: atomic { asleep[me] -> asleep[me] = false; is_last = true } /* the deadline */
+          :: atomic { asleep[me] && late < LATE -> WAKE_ME; is_last = true; late++ }
+          :: atomic { asleep[me] && late < LATE -> WAKE_ME; late++; goto cancelled }
+          :: atomic { !asleep[me] && late < LATE -> late++; goto cancelled } /* both at once */
           fi
-       :: atomic { bell != seen -> seen = 0 }
        fi;
 #if MUTANT == 3
        if
-       :: atomic { there >= want -> there = there - want }; break
-       :: atomic { there < want && is_last }; break
+       :: atomic { there >= want -> there = there - want; goto leave }
+       :: atomic { there < want && is_last -> goto leave }
        :: atomic { there < want && !is_last }
-       fi
+       fi;
 #endif
+       atomic { ANNOUNCE_AGAIN }
     od;
-#if MUTANT != 2
-    if
-    :: has_waited ->
-       seen = bell;
-       if
-#if MUTANT == 7
-       :: there >= want -> ring_one()
-       :: there < want -> seen = 0
+cancelled:
+#if MUTANT == 10
+    skip;
 #else
-       :: there > 0 -> ring_one()
-       :: there == 0 -> seen = 0
+    atomic { ANNOUNCE };
 #endif
-       fi
-    :: !has_waited
-    fi;
-#endif
-    atomic { has_waited = false; is_last = false };
-#if MUTANT == 1
-    is_announced = false;
-#endif
+leave:
     if
-    :: goto again
-    :: skip
-    fi
+    :: atomic { !hint -> goto left }
+    :: atomic { hint -> is_old[me] = true; is_last = false; want_of[me] = 0 }
+    fi;
+    if
+    :: atomic { !PASSES_ON -> goto left }
+    :: atomic { PASSES_ON }
+    fi;
+    ring();
+left:
+    atomic { is_old[me] = true; is_last = false; want_of[me] = 0 };
+    if
+    :: goto come
+    :: goto end
+    fi;
+end:
+    skip
 }
 
-/* Brings a unit. The waiting tasks' announcements are ordered against that by seq_cst, or a lock. */
-proctype Bringer()
-{
-    byte seen, n;
-#if MUTANT == 4
-    bool found;
+#if MUTANT == 5
+#define ONE_WILL_DO (most <= there)
+#else
+#define ONE_WILL_DO (!mixed && most <= there)
 #endif
 
+proctype Bringer()
+{
+    byte n, first;
+
     do
-    :: n < EACH ->
-       atomic { n++; there++ };
-       seen = bell;
+    :: atomic { n == EACH -> break }
+    :: atomic { n < EACH -> n++; there++ };
        if
-       :: atomic { !(seen & HINT) -> seen = 0 }
-#if MUTANT == 5
-       :: seen & HINT && MOST(seen) <= there -> ring_one()
-       :: seen & HINT && MOST(seen) > there -> ring_all()
-#else
-       :: seen & HINT && !(seen & MIXED) && MOST(seen) <= there -> ring_one()
-       :: seen & HINT && (seen & MIXED || MOST(seen) > there) -> ring_all()
-#endif
+       :: atomic { !hint }
+       :: atomic { hint && ONE_WILL_DO };
+          ring()
+       :: atomic { hint && !ONE_WILL_DO };
+          atomic { RING_ALL };
+          atomic { WAKE_ALL }
        fi
-    :: n == EACH -> break
     od
 }
 
+#if THIEVES > 0
 proctype Thief()
 {
     byte n;
 
     do
-    :: n < THIEVES -> atomic { n++; there = (there > 0 -> there - 1 : 0) }
-    :: n < THIEVES -> n++
-    :: n == THIEVES -> break
+    :: atomic { n < THIEVES && there > 0 -> there--; n++ }
+    :: break
     od
 }
+#endif
 
-#define STUCK(i) (asleep[i] && there >= want_of[i])
+#define IS_STUCK(i) (asleep[i] && there >= want_of[i])
 
 init
 {
     atomic {
         run Waiter(0, 1);
-#if WAITERS > 1
         run Waiter(1, WANTS);
-#endif
-#if WAITERS > 2
+#if WAITERS == 3
         run Waiter(2, 1);
 #endif
         run Bringer();
-#if BRINGERS > 1
+#if BRINGERS == 2
         run Bringer();
 #endif
+#if THIEVES > 0
         run Thief()
+#endif
     }
     timeout;
-    assert(!STUCK(0));
-#if WAITERS > 1
-    assert(!STUCK(1));
-#endif
-#if WAITERS > 2
-    assert(!STUCK(2))
+    assert(!IS_STUCK(0) && !IS_STUCK(1));
+#if WAITERS == 3
+    assert(!IS_STUCK(2))
 #endif
 }
