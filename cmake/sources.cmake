@@ -160,9 +160,12 @@ set(PLAIT_TOOL_SOURCES
     src/cmd/map/writer.c
 )
 
-# The optional dependency: two files for each use, and these two lines.
+# The optional dependency: two files for each use, and what they share.
 set(stand_in $<IF:$<BOOL:${PLAIT_HAS_JANSSON}>,,_none>)
 list(APPEND PLAIT_TOOL_SOURCES src/cmd/info_json${stand_in}.c src/cmd/map/json${stand_in}.c)
+if(PLAIT_HAS_JANSSON)
+    list(APPEND PLAIT_TOOL_SOURCES src/cmd/dump_json.c)
+endif()
 
 # A source that was forgotten here is said, and in the checks an error.
 file(GLOB_RECURSE found RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS src/*.c)

@@ -3,12 +3,12 @@
  */
 #include "cmd/info_json.h"
 
+#include "cmd/dump_json.h"
 #include "cmd/facts.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     KEY_BYTES = 64
@@ -53,14 +53,12 @@ static int add_fact(const struct cmd_fact *fact, void *ctx)
 int cmd_info_json(struct plait__buf *ret)
 {
     json_t *all = json_object();
-    char *text = NULL;
     int rc = all != NULL ? cmd_facts_tell(cmd_info_json_library(), add_fact, all) : -ENOMEM;
 
-    if (rc == 0) {
-        text = json_dumps(all, JSON_COMPACT);
-        rc = text != NULL ? plait__buf_printf(ret, "%s\n", text) : -ENOMEM;
-    }
-    free(text);
+    if (rc == 0)
+        rc = cmd_dump_json(ret, all, JSON_COMPACT);
+    if (rc == 0)
+        rc = plait__buf_add_char(ret, '\n');
     json_decref(all);
     return rc;
 }

@@ -6,6 +6,7 @@
  */
 #include "cmd/map/json.h"
 
+#include "cmd/dump_json.h"
 #include "cmd/map/printable.h"
 
 #include <errno.h>
@@ -186,11 +187,6 @@ static int add_output(json_t *object, const char *name, const struct plait__buf 
     return add_text(object, name, output->data ? output->data : "", output->len);
 }
 
-static int write_bytes(const char *bytes, size_t len, void *user)
-{
-    return plait__buf_add(user, bytes, len);
-}
-
 int map_json_result(struct plait__buf *line, const struct map_result *result,
                     const struct plait__buf *out, const struct plait__buf *err)
 {
@@ -206,8 +202,8 @@ int map_json_result(struct plait__buf *line, const struct map_result *result,
         rc = add_output(object, "stdout", out);
     if (rc == 0)
         rc = add_output(object, "stderr", err);
-    if (rc == 0 && json_dump_callback(object, write_bytes, line, flags) < 0)
-        rc = -ENOMEM;
+    if (rc == 0)
+        rc = cmd_dump_json(line, object, flags);
     if (rc == 0)
         rc = plait__buf_add_char(line, '\n');
     json_decref(object);
