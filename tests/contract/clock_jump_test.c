@@ -91,6 +91,8 @@ static void see_waits(void)
     CHECK_INT(plait_task_terminate(holder), 0);
     CHECK_INT(plait_task_join(holder, PLAIT_FOREVER), 0);
     plait_task_destroy(holder);
+    plait_pipe_destroy(ends[0]);
+    plait_pipe_destroy(ends[1]);
     plait_queue_destroy(queue);
 }
 
