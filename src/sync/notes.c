@@ -103,10 +103,10 @@ static bool read_note(const union place *place, union place *ret)
 
     if (stamp % 2 != 0)
         return false;
+    /* acquire: nor newer, as the stamp is read after them, and who changes a word has changed the
+     * stamp before */
     for (int i = 0; i < WORDS; i++)
-        ret->words[i] = __atomic_load_n(&place->words[i], __ATOMIC_RELAXED);
-    /* and not newer: who changes a word has changed the stamp before */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        ret->words[i] = __atomic_load_n(&place->words[i], __ATOMIC_ACQUIRE);
     return ret->note.task != 0 && ret->note.kind != 0 &&
            __atomic_load_n(&note->stamp, __ATOMIC_RELAXED) == stamp;
 }
@@ -204,8 +204,9 @@ struct plait__note *plait__note_next_held(uint32_t *at, struct plait__note *ret)
 static bool claim(union place *place, uint64_t self, bool from_dead)
 {
     struct plait__note *note = &place->note;
-    uint64_t task = __atomic_load_n(&note->task, __ATOMIC_ACQUIRE);
+    /* the stamp first: as long as it stays, that task is not one that came after the dead */
     uint32_t stamp = __atomic_load_n(&note->stamp, __ATOMIC_ACQUIRE);
+    uint64_t task = __atomic_load_n(&note->task, __ATOMIC_ACQUIRE);
 
     if (task != 0) {
         if (!from_dead || !plait__member_is_dead(member_of_task(task)))
@@ -240,9 +241,8 @@ static void write_note(union place *place, union place *from)
 
     from->note.stamp = stamp;
     /* release: who sees one of these words sees the odd stamp */
-    __atomic_thread_fence(__ATOMIC_RELEASE);
     for (int i = STAMP_WORD; i < WORDS; i++)
-        __atomic_store_n(&place->words[i], from->words[i], __ATOMIC_RELAXED);
+        __atomic_store_n(&place->words[i], from->words[i], __ATOMIC_RELEASE);
     __atomic_store_n(&place->note.stamp, stamp + 1, __ATOMIC_RELEASE);
 }
 

@@ -119,7 +119,7 @@ TEST(every_way_to_get_finds_what_was_given_back)
 
     queue = create((plait_queue_opts){ 0 });
     for (int i = 0; i < 5; i++)
-        CHECK_INT(plait_queue_put(queue, "abcde" + i, 1, PLAIT_NOWAIT), 0);
+        CHECK_INT(plait_queue_put(queue, &"abcde"[i], 1, PLAIT_NOWAIT), 0);
     put_text("last");
     for (int i = 0; i < 5; i++)
         CHECK_INT(plait_queue_lease(queue, &leases[i], PLAIT_NOWAIT), 0);
@@ -189,6 +189,18 @@ TEST(more_leases_than_the_queue_has_wait)
     CHECK_INT(plait_queue_ack(&b), 0);
     check_empty();
     plait_queue_destroy(queue);
+}
+
+TEST(who_waits_for_a_lease_at_a_destroyed_queue_is_told)
+{
+    plait_lease none;
+
+    queue = create((plait_queue_opts){ 0 });
+    CHECK_INT(plait_queue_lease(queue, &none, plait_after_ms(-1)), -ETIMEDOUT);
+    plait_task *task = start(work_once, NULL);
+    await_visitors(1);
+    plait_queue_destroy(queue);
+    CHECK_INT(end(task), -EPIPE);
 }
 
 TEST(who_waits_for_an_item_gets_what_is_given_back)
