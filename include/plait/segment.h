@@ -22,7 +22,8 @@
  * no pointers in it, but offsets (plait_segment_offset, plait_segment_at).
  *
  * A name with a slash is a path. There stands a file, of mode 0600, that is removed when the last
- * one closes the segment. When that one is killed it stays; the next one to open it begins anew.
+ * one closes the segment. When that one is killed, or has no descriptor or memory left to look at
+ * the file, it stays; the next one to open it begins anew.
  * The file system must be a local one. Choose one in memory (/dev/shm, $XDG_RUNTIME_DIR): on a
  * disk, every change of the memory is written there some day.
  *
@@ -89,6 +90,8 @@ typedef struct plait_segment_opts {
  *             -ENOTSUP    there is no /proc, or that of another pid namespace; or the file system
  *                         cannot.
  *             -ENOSPC     no room for all of it on that file system.
+ *             -ENOLCK     the kernel has no memory for a file lock, or none on that file system.
+ *             -EIO        the file cannot be read.
  *             -EFBIG      files of this process may not be that large.
  *             -EMFILE     no descriptor is left, or 128 segments are open.
  *             -ENAMETOOLONG  the name is too long.
@@ -132,7 +135,8 @@ static inline int plait_segment_open(plait_segment **ret, const char *name,
  * process; what it holds in it is told to the others as if it had been killed.
  *
  *   segment   the segment; NULL is fine. No task of this process may use what lies in it any more.
- *   Blocks    while another thread of this process opens or closes one.
+ *   Blocks    while another thread of this process opens or closes one; up to a second while
+ *             another process opens or closes this one.
  *   From      any task.
  *   Errors    -EINVAL  not open.
  *   Fork      usable in the child; its parent keeps it.

@@ -43,7 +43,9 @@ enum {
  *   Returns   the index of the first one in the array that is ready. Who must not neglect those
  *             behind it uses plait_select_all.
  *   Blocks    until one is ready or the deadline. A cancellation point: what is ready already is
- *             told also in a cancelled task. A signal handler does not end it.
+ *             told also in a cancelled task. Neither a signal handler nor pthread_cancel ends
+ *             it. Whatever the deadline, a task that was stopped in the middle of a get is waited
+ *             for, for some 100 ms.
  *   From      any task.
  *   Errors    -ETIMEDOUT  none was ready until the deadline.
  *             -ECANCELED  the caller was asked to end.

@@ -54,7 +54,7 @@ void plait_queue_destroy(plait_queue *queue)
         return;
     __atomic_store_n(&queue->is_destroyed, 1, __ATOMIC_SEQ_CST);
     plait__ring_drop(&queue->ring);
-    if (!plait__queue_is_left(queue))
+    if (!plait__visits_are_over(&queue->visits))
         return;
     plait__ring_fini(&queue->ring);
     plait_shared_free(queue->block);

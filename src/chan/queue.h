@@ -5,19 +5,14 @@
 #define PLAIT__CHAN_QUEUE_H
 
 #include "chan/ring.h"
+#include "chan/visits.h"
 #include <plait/queue.h>
-
-enum {
-    PLAIT__QUEUE_VISITS = 127
-};
 
 struct plait_queue {
     void *block;           /* const: what the heap gave; we begin at the next cache line in it */
     uint32_t is_destroyed; /* atomic */
-    uint32_t had_strays;   /* atomic: somebody waited without a visit */
-    /* atomic: of a process: how many of its tasks wait here << 32 | its member id */
-    uint64_t visits[PLAIT__QUEUE_VISITS];
-    struct plait__ring ring; /* its bytes follow */
+    struct plait__visits visits; /* of those who wait */
+    struct plait__ring ring;     /* its bytes follow */
 };
 
 enum plait__queue_side {
@@ -38,12 +33,5 @@ struct plait__queue_call {
 /* An attempt said -EAGAIN: tries until it says something else. Or -ETIMEDOUT, -ECANCELED. */
 ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *call,
                           plait_deadline until);
-/* A task is about to wait, and a destroy waits for it: what to hand to leave. pre: this process is in
- * the family. */
-unsigned plait__queue_enter(plait_queue *queue);
-/* The last that is done here: the queue may be gone after it. */
-void plait__queue_leave(plait_queue *queue, unsigned at);
-/* The queue is dropped: waits until nobody waits. False: somebody does not leave. */
-bool plait__queue_is_left(plait_queue *queue);
 
 #endif

@@ -21,7 +21,7 @@ static int enter(plait_queue *queue, struct plait__watch *watch)
         return 0;
     rc = plait__member_join();
     if (rc == 0)
-        watch->state = HAS_VISIT | plait__queue_enter(queue);
+        watch->state = HAS_VISIT | plait__visits_enter(&queue->visits);
     return rc;
 }
 
@@ -51,7 +51,7 @@ static int has_item(plait_queue *queue, bool thorough)
 static int look_get(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
 {
     plait_queue *queue = on->object;
-    int rc = how.will_sleep ? enter(queue, watch) : 0;
+    int rc = how.glance || how.will_sleep ? enter(queue, watch) : 0;
 
     if (rc == 0 && how.will_sleep) {
         watch->word = &queue->ring.get_bell;
@@ -60,7 +60,9 @@ static int look_get(const plait_waitable *on, struct plait__watch *watch, struct
     }
     if (rc == 0)
         rc = check_destroyed(queue);
-    return rc < 0 ? rc : has_item(queue, how.thorough);
+    if (rc < 0)
+        return rc;
+    return how.glance ? plait__ring_may_get(&queue->ring) : has_item(queue, how.thorough);
 }
 
 static void leave_get(const plait_waitable *on, struct plait__watch *watch)
@@ -71,7 +73,7 @@ static void leave_get(const plait_waitable *on, struct plait__watch *watch)
         return;
     if (plait__bell_awaited(&queue->ring.get_bell) && plait__ring_may_get(&queue->ring))
         plait__bell_ring(&queue->ring.get_bell);
-    plait__queue_leave(queue, (unsigned)watch->state);
+    plait__visits_leave(&queue->visits, (unsigned)watch->state);
 }
 
 int plait_queue_on_get(plait_waitable *ret, plait_queue *queue)
@@ -97,7 +99,7 @@ static bool may_put(const plait_queue *queue, size_t n)
 static int look_put(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
 {
     plait_queue *queue = on->object;
-    int rc = how.will_sleep ? enter(queue, watch) : 0;
+    int rc = how.glance || how.will_sleep ? enter(queue, watch) : 0;
 
     if (rc == 0 && how.will_sleep) {
         watch->word = &queue->ring.put_bell;
@@ -120,7 +122,7 @@ static void leave_put(const plait_waitable *on, struct plait__watch *watch)
     /* others may sleep for less than we wanted */
     if (plait__bell_awaited(&queue->ring.put_bell) && plait__ring_may_put(&queue->ring, 0))
         plait__bell_ring(&queue->ring.put_bell);
-    plait__queue_leave(queue, (unsigned)watch->state);
+    plait__visits_leave(&queue->visits, (unsigned)watch->state);
 }
 
 int plait_queue_on_put(plait_waitable *ret, plait_queue *queue, size_t n)

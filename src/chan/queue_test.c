@@ -3,6 +3,7 @@
  */
 #include "chan/queue.h"
 #include "os/sanitize.h"
+#include "wait/waitable.h"
 
 #include "test.h"
 
@@ -106,8 +107,8 @@ static uint64_t count_visits(void)
 {
     uint64_t n = 0;
 
-    for (unsigned i = 0; i < PLAIT__QUEUE_VISITS; i++)
-        n += queue->visits[i] >> 32;
+    for (unsigned i = 0; i < PLAIT__VISITS; i++)
+        n += queue->visits.entries[i] >> 32;
     return n;
 }
 
@@ -126,7 +127,26 @@ TEST(who_waits_is_known_until_it_leaves)
     CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT); /* joins the family */
     CHECK_INT(plait__queue_wait(queue, &call, PLAIT_FOREVER), 7);
     CHECK_INT(count_visits(), 0);
-    CHECK(plait__queue_is_left(queue));
+    CHECK(plait__visits_are_over(&queue->visits));
+}
+
+TEST(a_select_is_known_from_its_first_glance_on)
+{
+    const struct plait__how glance = { .glance = true };
+    plait_waitable on[2];
+
+    prepare((plait_queue_opts){ .max_items = 1 });
+    CHECK_INT(plait_queue_on_get(&on[0], queue), 0);
+    CHECK_INT(plait_queue_on_put(&on[1], queue, 1), 0);
+    for (int i = 0; i < 2; i++) {
+        const struct plait__waitable_ops *ops = on[i].ops;
+        struct plait__watch watch = { .fd = -1 };
+        CHECK_INT(ops->look(&on[i], &watch, glance), i);
+        CHECK_INT(ops->look(&on[i], &watch, glance), i);
+        CHECK_INT(count_visits(), 1);
+        ops->leave(&on[i], &watch);
+        CHECK_INT(count_visits(), 0);
+    }
 }
 
 TEST(of_more_than_can_be_known_the_queue_says_so)
@@ -135,10 +155,10 @@ TEST(of_more_than_can_be_known_the_queue_says_so)
 
     prepare((plait_queue_opts){ 0 });
     CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
-    for (unsigned i = 0; i < PLAIT__QUEUE_VISITS; i++)
-        queue->visits[i] = UINT64_C(1) << 32 | 1; /* the id of a member that never was */
-    queue->visits[5] = 0;
+    for (unsigned i = 0; i < PLAIT__VISITS; i++)
+        queue->visits.entries[i] = UINT64_C(1) << 32 | 1; /* the id of a member that never was */
+    queue->visits.entries[5] = 0;
     CHECK_INT(plait__queue_wait(queue, &call, plait_after_ms(5)), -ETIMEDOUT);
-    CHECK_INT(queue->had_strays, 0);
-    CHECK_INT(queue->visits[5], 0);
+    CHECK_INT(queue->visits.had_strays, 0);
+    CHECK_INT(queue->visits.entries[5], 0);
 }

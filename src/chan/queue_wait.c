@@ -3,13 +3,9 @@
  *
  * A waiting task looks for a moment, as most waits are shorter than a sleep, then sleeps in slices.
  * After a slice in which nobody rang it looks thoroughly: at what the dead left behind.
- *
- * Who waits is on a list in the queue, so that a destroy knows when all have left. An entry names
- * its process: that of a dead one is void.
  */
 #include "base/time.h"
 #include "chan/queue.h"
-#include "family/member.h"
 #include "os/clock.h"
 #include "os/cpu.h"
 #include "wait/wait.h"
@@ -19,83 +15,11 @@
 enum {
     SPINS = 400,       /* looks before the first sleep */
     SPINS_A_LOOK = 15, /* that a look with the lock counts more */
-    LEAVING_MS = 1000, /* how long a destroy waits for those who wait */
-    NOBODY = PLAIT__QUEUE_VISITS,
 };
 
 /* How long one sleep may last: soon at first, at most 100 ms. */
 static const int64_t slices_ns[] = { 1000 * 1000, 10 * 1000 * 1000, 50 * 1000 * 1000,
                                      100 * 1000 * 1000 };
-
-/* ---- who is here ---- */
-
-static bool change(uint64_t *word, uint64_t from, uint64_t to)
-{
-    return __atomic_compare_exchange_n(word, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
-/* Is it ours, or can it be? */
-static bool visit_is_for(uint64_t visit, uint32_t self, bool of_dead)
-{
-    if ((uint32_t)visit == self || visit == 0)
-        return true;
-    return of_dead && plait__member_is_dead((uint32_t)visit);
-}
-
-unsigned plait__queue_enter(plait_queue *queue)
-{
-    uint32_t self = plait__member_self();
-
-    for (unsigned i = 0; i < 2 * PLAIT__QUEUE_VISITS; i++) {
-        unsigned at = (self + i) % PLAIT__QUEUE_VISITS;
-        uint64_t visit = __atomic_load_n(&queue->visits[at], __ATOMIC_SEQ_CST);
-        while (visit_is_for(visit, self, i >= PLAIT__QUEUE_VISITS)) {
-            uint64_t count = (uint32_t)visit == self ? visit >> 32 : 0;
-            if (change(&queue->visits[at], visit, (count + 1) << 32 | self))
-                return at;
-            visit = __atomic_load_n(&queue->visits[at], __ATOMIC_SEQ_CST);
-        }
-    }
-    __atomic_store_n(&queue->had_strays, 1, __ATOMIC_SEQ_CST);
-    return NOBODY;
-}
-
-void plait__queue_leave(plait_queue *queue, unsigned at)
-{
-    uint64_t visit, next;
-
-    if (at == NOBODY)
-        return;
-    do {
-        visit = __atomic_load_n(&queue->visits[at], __ATOMIC_SEQ_CST);
-        next = visit >> 32 == 1 ? 0 : visit - (UINT64_C(1) << 32);
-    } while (!change(&queue->visits[at], visit, next));
-}
-
-static bool has_visitor(plait_queue *queue)
-{
-    for (unsigned i = 0; i < PLAIT__QUEUE_VISITS; i++) {
-        uint64_t visit = __atomic_load_n(&queue->visits[i], __ATOMIC_SEQ_CST);
-        if (visit != 0 && !plait__member_is_dead((uint32_t)visit))
-            return true;
-    }
-    return false;
-}
-
-bool plait__queue_is_left(plait_queue *queue)
-{
-    plait_deadline until = plait_after_ms(LEAVING_MS);
-    uint32_t nothing = 0;
-
-    while (has_visitor(queue)) {
-        if (plait_left_ns(until) == 0)
-            return false;
-        plait__wait_word(&nothing, 0, plait_after_ms(1)); /* returns at once if we are cancelled */
-    }
-    return __atomic_load_n(&queue->had_strays, __ATOMIC_SEQ_CST) == 0;
-}
-
-/* ---- waiting ---- */
 
 static uint32_t *bell_of(plait_queue *queue, const struct plait__queue_call *call)
 {
@@ -195,7 +119,7 @@ ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *ca
 
     if (plait_left_ns(until) == 0)
         return try_at_once(queue, call, until);
-    visit = plait__queue_enter(queue);
+    visit = plait__visits_enter(&queue->visits);
     rc = spin(queue, call, until);
     if (rc == -EAGAIN)
         rc = sleep_and_try(queue, call, until);
@@ -203,6 +127,6 @@ ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *ca
     call_for_less.bytes = 0;
     if (plait__bell_awaited(bell) != 0 && may_succeed(queue, &call_for_less))
         plait__bell_ring(bell);
-    plait__queue_leave(queue, visit);
+    plait__visits_leave(&queue->visits, visit);
     return rc;
 }

@@ -68,10 +68,9 @@ bool plait__visits_are_over(struct plait__visits *visits)
     plait_deadline until = plait_after_ms(LEAVING_MS);
     uint32_t nothing = 0;
 
-    while (has_visitor(visits)) {
-        if (plait_left_ns(until) == 0)
-            return false;
-        plait__wait_word(&nothing, 0, plait_after_ms(1)); /* returns at once if we are cancelled */
-    }
-    return __atomic_load_n(&visits->had_strays, __ATOMIC_SEQ_CST) == 0;
+    plait__mask_cancel(); /* else a cancelled task would not sleep */
+    while (has_visitor(visits) && plait_left_ns(until) > 0)
+        plait__wait_word(&nothing, 0, plait_after_ms(1));
+    plait__unmask_cancel();
+    return !has_visitor(visits) && __atomic_load_n(&visits->had_strays, __ATOMIC_SEQ_CST) == 0;
 }

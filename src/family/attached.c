@@ -85,18 +85,22 @@ static bool is_used(const struct plait_segment *segment)
     return __atomic_load_n(&segment->range, __ATOMIC_RELAXED) != 0;
 }
 
+/* A descriptor that the program has closed is not ours to lock. */
+static bool is_open(const struct plait_segment *segment)
+{
+    return is_used(segment) && plait__os_file_is(segment->fd, &segment->id);
+}
+
 int plait__attached_take_bytes(uint32_t id)
 {
     int64_t byte = PLAIT__BYTE_OF_ID + (int64_t)id;
     int rc = 0;
 
-    for (uint32_t i = 0; i < plait__attached_most && rc == 0; i++) {
-        /* a descriptor that the program has closed is not ours to lock */
-        if (is_used(&table[i]) && plait__os_file_is(table[i].fd, &table[i].id))
+    for (uint32_t i = 0; i < plait__attached_most && rc == 0; i++)
+        if (is_open(&table[i]))
             rc = plait__os_byte_lock(table[i].fd, byte);
-    }
     for (uint32_t i = 0; i < plait__attached_most && rc < 0; i++)
-        if (is_used(&table[i]))
+        if (is_open(&table[i]))
             plait__os_byte_unlock(table[i].fd, byte);
     return rc == -EAGAIN ? -EBUSY : rc;
 }

@@ -76,6 +76,10 @@ int plait__segment_close(struct plait_segment *segment)
     if (!plait__attached_is_valid(segment))
         return -EINVAL;
     plait__attached_lock();
+    if (!plait__attached_is_valid(segment)) { /* another thread was faster */
+        plait__attached_unlock();
+        return -EINVAL;
+    }
     last = *segment;
     segment->refs--;
     if (last.refs == 1) {

@@ -10,10 +10,17 @@
  * A new file shares the byte before it is put at its path, and is whole by then.
  */
 #include "family/segment_path.h"
+#include "os/clock.h"
+#include "os/futex.h"
 #include "os/record_lock.h"
 
 #include <errno.h>
 #include <unistd.h>
+
+enum {
+    SWEEP_TRIES = 200, /* in each of which we nap */
+    NAP_NS = 5 * 1000 * 1000
+};
 
 int plait__segment_settle(const char *path, int fd, const struct plait__file_id *id)
 {
@@ -116,6 +123,18 @@ int plait__segment_open_path(const struct plait__segment_wish *wish, struct plai
     return make(wish, segment);
 }
 
+/* Whoever has the guard may have seen our own share of the file, and will not look again. */
+static void settle_in_time(const char *path, int fd, const struct plait__file_id *id)
+{
+    uint32_t word = 0;
+
+    for (int i = 0; i < SWEEP_TRIES && plait__segment_settle(path, fd, id) == -EAGAIN; i++) {
+        if (!plait__os_file_is_at(path, id))
+            return;
+        plait__os_futex_wait(&word, 0, plait__os_now_ns() + NAP_NS);
+    }
+}
+
 void plait__segment_sweep_path(const char *path, const struct plait__file_id *id)
 {
     struct plait__file_id now;
@@ -126,7 +145,7 @@ void plait__segment_sweep_path(const char *path, const struct plait__file_id *id
     if (now.device == id->device && now.inode == id->inode) {
         fd = plait__os_file_open(look);
         if (fd >= 0) {
-            plait__segment_settle(path, fd, id);
+            settle_in_time(path, fd, id);
             close(fd);
         }
     }

@@ -19,7 +19,8 @@ int plait__segment_open_path(const struct plait__segment_wish *wish, struct plai
  * at it, or another file stands at the path. */
 int plait__segment_settle(const char *path, int fd, const struct plait__file_id *id);
 
-/* Removes that file if nobody has it open any more, and we have no descriptor of it. */
+/* Removes that file if nobody has it open any more, and we have no descriptor of it. Waits up to a
+ * second for others who find that out. */
 void plait__segment_sweep_path(const char *path, const struct plait__file_id *id);
 
 #endif

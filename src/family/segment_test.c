@@ -169,6 +169,30 @@ TEST(a_file_that_is_not_at_its_path_any_more_does_not_cost_the_new_one)
     CHECK_INT(plait__segment_close(segment), 0);
 }
 
+/* As one does that has looked while we had it open: after us, nobody else will. */
+TEST(who_closes_it_last_removes_it_though_another_one_looks_at_it)
+{
+    struct plait_segment *segment = open_one(make_path());
+    int ends[2];
+    char byte;
+
+    CHECK_INT(pipe(ends), 0);
+    pid_t other = fork();
+    if (other == 0) {
+        int fd = open(path, O_RDWR);
+        close(segment->fd);
+        plait__os_file_unmap(segment->base, segment->shape.total);
+        CHECK_INT(plait__os_byte_lock(fd, PLAIT__BYTE_GUARD), 0);
+        CHECK_INT(write(ends[1], "x", 1), 1);
+        usleep(50 * 1000);
+        _exit(0);
+    }
+    CHECK_INT(read(ends[0], &byte, 1), 1);
+    CHECK_INT(plait__segment_close(segment), 0);
+    CHECK_INT(waitpid(other, NULL, 0), other);
+    CHECK(access(path, F_OK) < 0);
+}
+
 TEST(whose_descriptor_was_closed_by_the_program_says_nobody_dead)
 {
     struct plait_segment *segment = open_one(make_path());

@@ -31,25 +31,41 @@ enum {
 
 /* ---- the guard ---- */
 
-/* Of this process, or -1; one thread at a time has one. Atomic. */
+/* Of this process, or -1; one thread at a time has one. Atomic, as its inode is, which is written
+ * before it. */
 static int guard = -1;
+static uint64_t guard_inode;
 
-/* A forked child would keep it. The number may be another file's by now: it was closed just
- * then. */
-static void close_in_child(void)
+/* Of this process's forks, how many have begun and how many are over. Atomic. */
+static uint32_t forks_begun, forks_over;
+
+static void begin_fork(void)
 {
-    struct sockaddr_un address = { 0 };
-    socklen_t bytes = sizeof address;
-    int fd = __atomic_exchange_n(&guard, -1, __ATOMIC_RELAXED);
-
-    if (fd >= 0 && getsockname(fd, (struct sockaddr *)&address, &bytes) == 0 &&
-        address.sun_family == AF_UNIX && strncmp(address.sun_path + 1, PREFIX, strlen(PREFIX)) == 0)
-        close(fd);
+    __atomic_fetch_add(&forks_begun, 1, __ATOMIC_SEQ_CST);
 }
 
-static void close_at_fork(void)
+static void end_fork(void)
 {
-    pthread_atfork(NULL, NULL, close_in_child);
+    __atomic_fetch_add(&forks_over, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A forked child would keep it, bound or about to be. The number may be another file's by now: it
+ * was closed just then. */
+static void close_in_child(void)
+{
+    int fd = __atomic_exchange_n(&guard, -1, __ATOMIC_RELAXED);
+    struct stat status;
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) &&
+        status.st_ino == __atomic_load_n(&guard_inode, __ATOMIC_RELAXED))
+        close(fd);
+    __atomic_store_n(&forks_begun, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&forks_over, 0, __ATOMIC_SEQ_CST);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(begin_fork, end_fork, close_in_child);
 }
 
 static int open_socket(void)
@@ -87,6 +103,30 @@ static int ask_holder(const struct sockaddr_un *address, socklen_t bytes)
     return rc;
 }
 
+/* Not bound yet. -EAGAIN: another thread forks, and its child could get one that it does not know
+ * of. */
+static int open_guard(void)
+{
+    uint32_t begun = __atomic_load_n(&forks_begun, __ATOMIC_SEQ_CST);
+    struct stat status;
+    int fd;
+
+    if (__atomic_load_n(&forks_over, __ATOMIC_SEQ_CST) != begun)
+        return -EAGAIN;
+    fd = open_socket();
+    if (fd < 0)
+        return fd;
+    status.st_ino = 0;
+    fstat(fd, &status);
+    __atomic_store_n(&guard_inode, status.st_ino, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&guard, fd, __ATOMIC_SEQ_CST);
+    /* a fork that begins after this finds the guard */
+    if (__atomic_load_n(&forks_begun, __ATOMIC_SEQ_CST) == begun)
+        return fd;
+    plait__os_name_unlock();
+    return -EAGAIN;
+}
+
 int plait__os_name_lock(const char *name)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -94,11 +134,10 @@ int plait__os_name_lock(const char *name)
     socklen_t bytes = make_address(&address, name);
     int fd, rc;
 
-    pthread_once(&once, close_at_fork);
-    fd = open_socket();
+    pthread_once(&once, watch_forks);
+    fd = open_guard();
     if (fd < 0)
         return fd;
-    __atomic_store_n(&guard, fd, __ATOMIC_RELAXED);
     if (bind(fd, (const struct sockaddr *)&address, bytes) == 0 && listen(fd, 64) == 0)
         return 0;
     rc = errno == EADDRINUSE ? ask_holder(&address, bytes) : -errno;
@@ -117,6 +156,7 @@ void plait__os_name_unlock(void)
 struct search {
     plait__memory_fn *fn;
     void *arg;
+    bool has_seen;         /* any descriptor of the process at hand */
     char link[LINK_BYTES]; /* what /proc says of such a descriptor */
 };
 
@@ -126,12 +166,13 @@ static int explain(int error)
     return error == ENOENT || error == ESRCH || error == EACCES || error == EPERM ? 0 : -error;
 }
 
-static int look_at(const struct search *search, int folder, const char *number)
+static int look_at(struct search *search, int folder, const char *number)
 {
     char link[LINK_BYTES + 1];
     ssize_t n = readlinkat(folder, number, link, sizeof link - 1);
     int look, rc;
 
+    search->has_seen = true;
     if (n < 0)
         return explain(errno);
     link[n] = '\0';
@@ -146,9 +187,9 @@ static int look_at(const struct search *search, int folder, const char *number)
 }
 
 /* All of a folder whose names are numbers. */
-typedef int entry_fn(const struct search *search, int folder, const char *number);
+typedef int entry_fn(struct search *search, int folder, const char *number);
 
-static int for_each_number(const struct search *search, int folder, const char *name, entry_fn *fn)
+static int for_each_number(struct search *search, int folder, const char *name, entry_fn *fn)
 {
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -174,8 +215,19 @@ static int for_each_number(const struct search *search, int folder, const char *
     return rc;
 }
 
-static int look_through(const struct search *search, int folder, const char *pid)
+static int look_through_thread(struct search *search, int folder, const char *id)
 {
+    char files[300];
+
+    if (search->has_seen)
+        return 0;
+    snprintf(files, sizeof files, "%s/fd", id);
+    return for_each_number(search, folder, files, look_at);
+}
+
+static int look_through(struct search *search, int folder, const char *pid)
+{
+    int rc;
     struct stat status;
     char files[300];
 
@@ -183,8 +235,14 @@ static int look_through(const struct search *search, int folder, const char *pid
         return explain(errno);
     if (status.st_uid != geteuid())
         return 0;
+    search->has_seen = false;
     snprintf(files, sizeof files, "%s/fd", pid);
-    return for_each_number(search, folder, files, look_at);
+    rc = for_each_number(search, folder, files, look_at);
+    if (rc != 0 || search->has_seen)
+        return rc;
+    /* when its main thread has ended before the others, only they have any */
+    snprintf(files, sizeof files, "%s/task", pid);
+    return for_each_number(search, folder, files, look_through_thread);
 }
 
 int plait__os_memory_find(const char *name, plait__memory_fn *fn, void *arg)

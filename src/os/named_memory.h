@@ -16,7 +16,7 @@ enum {
 };
 
 /* To look for the name and to make it new is for one process of this user at a time, and one thread
- * of it, whatever the name. 0; -EAGAIN: another process is at it; -EPERM: another user has taken
+ * of it, whatever the name. 0; -EAGAIN: another process is at it, or another thread forks; -EPERM: another user has taken
  * it; -errno. */
 int plait__os_name_lock(const char *name);
 void plait__os_name_unlock(void);

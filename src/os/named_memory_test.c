@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -77,6 +78,47 @@ TEST(a_child_that_was_forked_meanwhile_does_not_keep_it)
     CHECK_INT(plait__os_name_lock(name), 0);
     plait__os_name_unlock();
     end(child);
+}
+
+static void *lock_again_and_again(void *arg)
+{
+    int rc;
+
+    while (!__atomic_load_n((int *)arg, __ATOMIC_RELAXED)) {
+        rc = plait__os_name_lock(name);
+        CHECK(rc == 0 || rc == -EAGAIN); /* a fork is no error */
+        if (rc == 0)
+            plait__os_name_unlock();
+    }
+    return NULL;
+}
+
+TEST_LIMIT(nor_does_one_that_was_forked_at_any_other_moment, 60)
+{
+    pid_t children[16];
+
+    make_name();
+    lock(); /* from now on forks are seen */
+    plait__os_name_unlock();
+    for (int round = 0; round < 10; round++) {
+        int is_over = 0, rc;
+        pthread_t thread;
+        CHECK_INT(pthread_create(&thread, NULL, lock_again_and_again, &is_over), 0);
+        for (int i = 0; i < 16; i++) {
+            usleep(200);
+            children[i] = fork();
+            while (children[i] == 0)
+                pause();
+        }
+        __atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
+        CHECK_INT(pthread_join(thread, NULL), 0);
+        while ((rc = plait__os_name_lock(name)) == -EAGAIN)
+            usleep(1000); /* the last child has not got so far yet */
+        CHECK_INT(rc, 0);
+        plait__os_name_unlock();
+        for (int i = 0; i < 16; i++)
+            end(children[i]);
+    }
 }
 
 static int count(int look, void *arg)

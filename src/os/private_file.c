@@ -32,7 +32,8 @@ enum {
 
 static void name_fd(char path[FD_PATH_BYTES], int fd)
 {
-    snprintf(path, FD_PATH_BYTES, "/proc/self/fd/%d", fd);
+    /* not /proc/self: the main thread may have ended before us */
+    snprintf(path, FD_PATH_BYTES, "/proc/thread-self/fd/%d", fd);
 }
 
 static struct plait__file_id identify(const struct stat *status)
@@ -161,13 +162,15 @@ static int make_with_name(const char *temporary, int64_t guard)
         return rc < 0 ? rc : -EAGAIN;
     }
     rc = plait__os_byte_lock(fd, guard);
-    if (rc == 0 && fchmod(fd, 0600) < 0)
-        rc = -errno;
     if (rc == 0)
         rc = plait__os_file_check(fd, &id);
     /* before we had the guard, somebody may have taken it for abandoned */
     if (rc == 0 && !plait__os_file_is_at(temporary, &id))
         rc = -EAGAIN;
+    if (rc == 0 && fchmod(fd, 0600) < 0) {
+        rc = -errno;
+        unlink(temporary); /* ours: we have its guard */
+    }
     if (rc == 0)
         return fd;
     close(fd);
@@ -260,8 +263,11 @@ int plait__os_file_reserve(int fd, size_t bytes)
 
 int plait__os_file_read_at_start(int fd, void *bytes, size_t n)
 {
-    ssize_t got = pread(fd, bytes, n, 0);
+    ssize_t got;
 
+    do
+        got = pread(fd, bytes, n, 0);
+    while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;
     return (size_t)got == n ? 0 : -EBADMSG;
@@ -269,8 +275,11 @@ int plait__os_file_read_at_start(int fd, void *bytes, size_t n)
 
 int plait__os_file_write_at_start(int fd, const void *bytes, size_t n)
 {
-    ssize_t put = pwrite(fd, bytes, n, 0);
+    ssize_t put;
 
+    do
+        put = pwrite(fd, bytes, n, 0);
+    while (put < 0 && errno == EINTR);
     if (put < 0)
         return -errno;
     return (size_t)put == n ? 0 : -ENOSPC;

@@ -59,13 +59,25 @@ int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *ent
     return 0;
 }
 
-void plait__os_thread_join(uintptr_t thread)
+int plait__os_thread_hold(void)
 {
     int old;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+    return old;
+}
+
+void plait__os_thread_release(int held)
+{
+    pthread_setcancelstate(held, NULL);
+}
+
+void plait__os_thread_join(uintptr_t thread)
+{
+    int held = plait__os_thread_hold();
+
     pthread_join((pthread_t)thread, NULL);
-    pthread_setcancelstate(old, NULL);
+    plait__os_thread_release(held);
 }
 
 void plait__os_thread_detach(uintptr_t thread)

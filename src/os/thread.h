@@ -21,6 +21,9 @@ struct plait__thread_entry {
  * -ENOMEM, -EINVAL (stack size). */
 int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *entry,
                            size_t stack_bytes);
+/* Until the release, no pthread_cancel of the host's ends the calling thread; what to release. */
+int plait__os_thread_hold(void);
+void plait__os_thread_release(int held);
 /* Waits until the kernel has ended the thread; no cancellation point of pthread's. */
 void plait__os_thread_join(uintptr_t thread);
 void plait__os_thread_detach(uintptr_t thread);

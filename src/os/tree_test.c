@@ -87,12 +87,14 @@ TEST(all_below_the_root_are_met_and_killed)
 TEST(the_dead_are_not_met)
 {
     struct plait__tree tree = { 0 };
+    siginfo_t end;
 
     prepare();
     tree.root = child(stand);
     wait_ready(1);
     CHECK_INT(plait__os_tree_kill(&tree), 1);
     check_all_gone();
+    CHECK_INT(waitid(P_PID, (id_t)tree.root, &end, WEXITED | WNOWAIT), 0);
     CHECK_INT(plait__os_tree_signal(&tree, 0), 0); /* a zombie still */
     plait__os_reap(tree.root);
     CHECK_INT(plait__os_tree_kill(&tree), 0);

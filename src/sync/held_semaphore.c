@@ -26,6 +26,14 @@ static uint32_t holder_of(const plait_held_semaphore *held, uint32_t i)
     return __atomic_load_n(&held->units[i], __ATOMIC_SEQ_CST);
 }
 
+/* Not more than there are, whatever others have written there in a named segment. */
+static uint32_t count_of(const plait_held_semaphore *held)
+{
+    uint32_t count = __atomic_load_n(&held->count, __ATOMIC_RELAXED);
+
+    return count <= PLAIT_HELD_SEMAPHORE_MAX ? count : 0;
+}
+
 /* In private memory other members' units are what a fork has copied. */
 static bool is_free(const plait_held_semaphore *held, uint32_t holder)
 {
@@ -44,14 +52,14 @@ uint32_t plait_held_semaphore_count(const plait_held_semaphore *held)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; held != NULL && i < held->count; i++)
+    for (uint32_t i = 0; held != NULL && i < count_of(held); i++)
         n += is_free(held, holder_of(held, i));
     return n;
 }
 
 static bool take(plait_held_semaphore *held)
 {
-    for (uint32_t i = 0; i < held->count; i++) {
+    for (uint32_t i = 0; i < count_of(held); i++) {
         uint32_t holder = holder_of(held, i);
         if (is_free(held, holder) && change(&held->units[i], holder, plait__member_self()))
             return true;
@@ -64,7 +72,7 @@ static void free_from_dead(plait_held_semaphore *held)
 {
     uint32_t alive = 0; /* a process often has several: ask the kernel once */
 
-    for (uint32_t i = 0; i < held->count; i++) {
+    for (uint32_t i = 0; i < count_of(held); i++) {
         uint32_t holder = holder_of(held, i);
         if (holder == 0 || holder == alive)
             continue;
@@ -108,7 +116,7 @@ int plait_held_semaphore_acquire(plait_held_semaphore *held, plait_deadline unti
 {
     int rc;
 
-    if (held == NULL || held->count == 0 || held->count > PLAIT_HELD_SEMAPHORE_MAX)
+    if (held == NULL || count_of(held) == 0)
         return -EINVAL;
     rc = plait__member_join();
     if (rc < 0 || take(held))
@@ -123,7 +131,7 @@ static bool give_back(plait_held_semaphore *held)
 {
     uint32_t self = plait__member_self();
 
-    for (uint32_t i = 0; self != 0 && i < held->count; i++)
+    for (uint32_t i = 0; self != 0 && i < count_of(held); i++)
         if (holder_of(held, i) == self && change(&held->units[i], self, 0))
             return true;
     return false;

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "os/clock.h"
 #include "os/cpu.h"
+#include "os/thread.h"
 #include "wait/wait.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ static int look(struct selection *selection, size_t i, struct plait__how how)
     watch->in_slices = watch->soon = false;
     rc = ops_of(selection, i)->look(&selection->on[i], watch, how);
     watch->is_ready = rc > 0;
-    watch->has_looked |= how.will_sleep;
+    watch->has_looked |= how.glance || how.will_sleep;
     return rc;
 }
 
@@ -117,7 +118,7 @@ static bool has_time(plait_deadline until)
 static ssize_t look_first(struct selection *selection, plait_deadline until)
 {
     bool may_wait = has_time(until);
-    struct plait__how how = { false, !may_wait };
+    struct plait__how how = { .thorough = !may_wait };
     ssize_t n_ready = look_at_all(selection, how);
     int rc;
 
@@ -140,10 +141,10 @@ static bool is_quick(const struct selection *selection, size_t i)
     return ops_of(selection, i) != NULL && ops_of(selection, i)->is_quick;
 }
 
-/* Most waits are shorter than a sleep: looks for a moment at what needs no system call. */
+/* Most waits are shorter than a sleep: glances for a moment at what needs no system call. */
 static bool spin(struct selection *selection)
 {
-    static const struct plait__how how = { false, false };
+    static const struct plait__how how = { .glance = true };
     size_t first = 0, i;
 
     while (first < selection->n && !is_quick(selection, first))
@@ -173,6 +174,18 @@ static int sleep_once(struct selection *selection, plait_deadline until, plait_d
     return rc;
 }
 
+/* One is ready. But what is told is the first one, or all: a descriptor may be so since. */
+static void look_at_fds(struct selection *selection)
+{
+    selection->spots.n_words = 0;
+    if (plait__wait_any(&selection->spots, PLAIT_NOWAIT) < 0)
+        return;
+    take_over(selection);
+    for (size_t i = 0; i < selection->n; i++)
+        if (selection->watches[i].fd >= 0 && !selection->watches[i].is_ready)
+            look(selection, i, (struct plait__how){ 0 });
+}
+
 static ssize_t sleep_until_ready(struct selection *selection, plait_deadline until)
 {
     struct plait__how how = { .will_sleep = true };
@@ -182,6 +195,8 @@ static ssize_t sleep_until_ready(struct selection *selection, plait_deadline unt
 
     for (;;) {
         ssize_t rc = look_at_all(selection, how);
+        if (rc > 0 && selection->spots.n_fds > 0)
+            look_at_fds(selection);
         if (rc != 0 || over < 0)
             return rc != 0 ? rc : over;
         over = sleep_once(selection, until, thorough_at);
@@ -210,10 +225,24 @@ static ssize_t wait_until_ready(struct selection *selection, plait_deadline unti
 
     if (rc == 0 && spin(selection))
         rc = look_first(selection, until);
-    if (rc == 0) {
+    if (rc == 0)
         rc = sleep_until_ready(selection, until);
-        leave_all(selection);
-    }
+    leave_all(selection);
+    return rc;
+}
+
+/* A helper uses our stack, and the queues count us. The thread of a parked task is not ours to hold. */
+static ssize_t wait_held(struct selection *selection, plait_deadline until)
+{
+    const struct plait__sleeper *sleeper = plait__sleeper_current();
+    ssize_t rc;
+    int held;
+
+    if (sleeper != NULL && sleeper->ops != NULL)
+        return wait_until_ready(selection, until);
+    held = plait__os_thread_hold();
+    rc = wait_until_ready(selection, until);
+    plait__os_thread_release(held);
     return rc;
 }
 
@@ -251,7 +280,7 @@ ssize_t plait__waitables_wait(const plait_waitable *on, size_t n, size_t *ret, s
     for (size_t i = 0; rc == 0 && i < n; i++)
         selection.watches[i] = (struct plait__watch){ .fd = -1 };
     if (rc == 0)
-        rc = wait_until_ready(&selection, until);
+        rc = wait_held(&selection, until);
     for (size_t i = 0; rc > 0 && i < n && n_found < max; i++)
         if (selection.watches[i].is_ready)
             ret[n_found++] = i;

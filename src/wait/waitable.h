@@ -6,8 +6,9 @@
  * of a select lies in the object but what other waits leave there too.
  *
  *     first      look at each; if none is ready and there is time:
+ *     a moment   glance at those that are quick; if one is worth it: look at each again
  *     each round look at each with will_sleep; if none is ready: sleep on what they named
- *     at the end leave, on each that was looked at with will_sleep
+ *     at the end leave, on each that was looked at with glance or will_sleep
  */
 #ifndef PLAIT__WAIT_WAITABLE_H
 #define PLAIT__WAIT_WAITABLE_H
@@ -24,7 +25,7 @@
 struct plait__watch {
     uint64_t state;    /* what the table likes; 0 at first */
     unsigned ready_fd; /* what `fd` was ready for after the last sleep, as plait__fd says it */
-    bool has_looked;   /* will_sleep was said before */
+    bool has_looked;   /* glance or will_sleep was said before */
     bool is_ready;     /* what the last look said */
 
     /* filled by a look: what to sleep on */
@@ -39,12 +40,13 @@ struct plait__watch {
 struct plait__how {
     bool will_sleep; /* announce us: who makes it ready from now on wakes us */
     bool thorough;   /* also look for what the dead left behind */
+    bool glance;     /* we are about to wait. Is it worth a look? Waits for nobody's lock */
 };
 
 struct plait__waitable_ops {
     /* 1: ready · 0: not · -errno: the select ends with it. With a descriptor: is ready_fd enough? */
     int (*look)(const plait_waitable *on, struct plait__watch *watch, struct plait__how how);
-    /* The end of a select that has announced itself; passes on a wake that was spent on us. NULL:
+    /* The end of a select that has glanced or announced itself; passes on a wake that was spent on us. NULL:
      * nothing to do. */
     void (*leave)(const plait_waitable *on, struct plait__watch *watch);
     bool is_quick; /* a look makes no system call: worth looking for a moment before a sleep */

@@ -238,6 +238,22 @@ TEST(an_item_may_take_half_of_the_ring)
     plait_queue_destroy(queue);
 }
 
+TEST(a_deadline_in_the_past_is_a_look)
+{
+    plait_deadline past = plait_after_ms(-1), before_all = { -7 };
+    char got;
+
+    queue = create((plait_queue_opts){ .max_items = 1 });
+    CHECK_INT(plait_queue_get(queue, NULL, 0, past), -ETIMEDOUT);
+    CHECK_INT(plait_queue_put(queue, "a", 1, past), 0);
+    CHECK_INT(plait_queue_put(queue, "b", 1, past), -ETIMEDOUT);
+    CHECK_INT(plait_queue_put(queue, "b", 1, before_all), -ETIMEDOUT);
+    CHECK_INT(plait_queue_join(queue, before_all), -ETIMEDOUT);
+    CHECK_INT(plait_queue_get(queue, &got, 1, before_all), 1);
+    CHECK_INT(plait_queue_get(queue, &got, 1, before_all), -ETIMEDOUT);
+    plait_queue_destroy(queue);
+}
+
 /* ---- waiting ---- */
 
 TEST(a_put_wakes_who_waits_for_an_item)
@@ -475,6 +491,30 @@ static int join_queue(void *arg)
 {
     (void)arg;
     return plait_queue_join(queue, PLAIT_FOREVER);
+}
+
+TEST(who_waits_for_room_or_for_the_end_at_a_destroyed_queue_is_told)
+{
+    char text[] = "x";
+
+    queue = create((plait_queue_opts){ .max_items = 1 });
+    put_text("a");
+    plait_task *one = start(put_one, text), *other = start(join_queue, NULL);
+    await_visitors(2);
+    plait_queue_destroy(queue);
+    CHECK_INT(end(one), -EPIPE);
+    CHECK_INT(end(other), -EPIPE);
+}
+
+TEST(a_shutdown_at_once_ends_the_join_for_what_nobody_got)
+{
+    queue = create((plait_queue_opts){ 0 });
+    put_text("never got");
+    plait_task *joiner = start(join_queue, NULL);
+    await_sleeper(&queue->ring.join_bell);
+    CHECK_INT(plait_queue_shutdown(queue, true), 0);
+    CHECK_INT(end(joiner), 0);
+    plait_queue_destroy(queue);
 }
 
 TEST(join_waits_until_all_is_done)

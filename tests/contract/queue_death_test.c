@@ -304,7 +304,7 @@ TEST(a_destroy_does_not_wait_for_a_killed_process)
         plait_queue_get(queue, NULL, 0, PLAIT_FOREVER);
     await_visitors(1);
     kill_child();
-    CHECK(plait__queue_is_left(queue));
+    CHECK(plait__visits_are_over(&queue->visits));
     plait_queue_destroy(queue);
 }
 

@@ -99,8 +99,8 @@ TEST(large_items_are_bounded_in_bytes_but_for_one_alone)
     put_text("small");
     plait_task *task = start(put_one_large, NULL);
     await_sleeper(&queue->ring.put_bell);
-    for (unsigned i = 0; i < PLAIT__QUEUE_VISITS; i++) /* who waits can be found when it dies */
-        CHECK(queue->visits[i] == 0 || (uint32_t)queue->visits[i] != 0);
+    for (unsigned i = 0; i < PLAIT__VISITS; i++) /* who waits can be found when it dies */
+        CHECK(queue->visits.entries[i] == 0 || (uint32_t)queue->visits.entries[i] != 0);
     check_large(HALF);
     CHECK_INT(end(task), 0);
     check_next("small");

@@ -39,6 +39,93 @@ TEST(what_a_process_holds_is_not_its_childs)
     plait_queue_destroy(queue);
 }
 
+/* Runs fn in a child of a plain fork, which CHECKs by itself. */
+static void in_forked_child(void (*fn)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        fn();
+        _exit(0);
+    }
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+}
+
+static void use_all_of_it(void)
+{
+    const void *borrowed = NULL;
+    void *reserved = NULL;
+    plait_lease lease;
+
+    CHECK_INT(plait_queue_size(queue), 2);
+    check_next("parent's");
+    CHECK_INT(plait_queue_lease(queue, &lease, PLAIT_NOWAIT), 0);
+    CHECK_INT(plait_queue_ack(&lease), 0);
+    check_empty();
+    CHECK_INT(plait_queue_reserve(queue, &reserved, 8, PLAIT_NOWAIT), 0);
+    memcpy(reserved, "child's", 7);
+    CHECK_INT(plait_queue_commit(queue, reserved, 7), 0);
+    CHECK_INT(plait_queue_borrow(queue, &borrowed, PLAIT_NOWAIT), 7);
+    CHECK_INT(plait_queue_release(queue, borrowed), 0);
+    put_text("child's");
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(plait_queue_task_done(queue), 0);
+}
+
+TEST(a_forked_child_uses_the_same_queue)
+{
+    queue = create((plait_queue_opts){ 0 });
+    put_text("parent's");
+    put_text("also");
+    in_forked_child(use_all_of_it);
+    put_text("parent's again");
+    check_next("child's");
+    check_next("parent's again");
+    check_empty();
+    CHECK_INT(plait_queue_task_done(queue), 0);
+    CHECK_INT(plait_queue_task_done(queue), 0);
+    CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), 0);
+    plait_queue_destroy(queue);
+}
+
+static void close_it(void)
+{
+    CHECK_INT(plait_queue_close(queue), 0);
+}
+
+static void shut_it_down(void)
+{
+    CHECK_INT(plait_queue_shutdown(queue, true), 0);
+}
+
+static void destroy_it(void)
+{
+    plait_queue_destroy(queue);
+}
+
+TEST(what_a_forked_child_closes_or_destroys_is_so_for_all)
+{
+    queue = create((plait_queue_opts){ 0 });
+    put_text("a");
+    in_forked_child(close_it);
+    CHECK_INT(plait_queue_put(queue, "b", 1, PLAIT_FOREVER), -EPIPE);
+    check_next("a");
+    plait_queue_destroy(queue);
+    queue = create((plait_queue_opts){ 0 });
+    put_text("a");
+    in_forked_child(shut_it_down);
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_FOREVER), -EPIPE);
+    plait_queue_destroy(queue);
+    queue = create((plait_queue_opts){ 0 });
+    plait_task *task = start(get_one, NULL);
+    await_visitors(1);
+    in_forked_child(destroy_it);
+    CHECK_INT(end(task), -EPIPE);
+}
+
 static int be_refused(void *arg)
 {
     (void)arg;

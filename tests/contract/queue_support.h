@@ -64,8 +64,8 @@ static inline void await_visitors(unsigned wanted)
 
     do {
         n = 0;
-        for (unsigned i = 0; i < PLAIT__QUEUE_VISITS; i++)
-            n += __atomic_load_n(&queue->visits[i], __ATOMIC_SEQ_CST) >> 32;
+        for (unsigned i = 0; i < PLAIT__VISITS; i++)
+            n += __atomic_load_n(&queue->visits.entries[i], __ATOMIC_SEQ_CST) >> 32;
         sched_yield();
     } while (n < wanted);
 }

@@ -129,6 +129,36 @@ TEST(a_name_that_another_user_has_taken_is_refused)
     CHECK_INT(try_to_open(name), 0);
 }
 
+/* Root may write anywhere: so somebody else tries. */
+static void become_nobody(void)
+{
+    if (geteuid() == 0) {
+        CHECK_INT(setgid(12345), 0);
+        CHECK_INT(setuid(12345), 0);
+    }
+}
+
+TEST(without_the_permission_to_make_a_file_none_is_made)
+{
+    const char *path = make_name(true);
+    int status;
+    pid_t pid;
+
+    CHECK_INT(chmod(folder, 0555), 0);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        become_nobody();
+        CHECK_INT(try_to_open(path), -EACCES);
+        _exit(0);
+    }
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+    CHECK_INT(count_files(), 0);
+    CHECK_INT(chmod(folder, 0700), 0);
+    remove_folder();
+}
+
 TEST(no_link_and_no_folder_and_no_pipe_is_followed)
 {
     const char *path = make_name(true);

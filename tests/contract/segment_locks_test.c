@@ -386,3 +386,18 @@ BOTH_LIMIT(strangers_killed_at_any_moment_leave_the_lock_to_the_others, 60)
     for (int i = 0; i < 3; i++)
         kill_stranger(pids[i]);
 }
+
+BOTH(a_held_semaphore_written_over_counts_no_units_outside_of_it)
+{
+    plait_held_semaphore *held = &stage_of(open_segment(name))->held;
+    uint32_t *count = &held->count;
+
+    CHECK_INT(plait_held_semaphore_init(held, 2), 0);
+    CHECK_INT(plait_held_semaphore_acquire(held, PLAIT_NOWAIT), 0);
+    __atomic_store_n(count, UINT32_MAX, __ATOMIC_RELAXED);
+    CHECK(plait_held_semaphore_count(held) <= PLAIT_HELD_SEMAPHORE_MAX);
+    CHECK_INT(plait_held_semaphore_acquire(held, PLAIT_NOWAIT), -EINVAL);
+    CHECK_INT(plait_held_semaphore_release(held), -EPERM);
+    __atomic_store_n(count, 2, __ATOMIC_RELAXED);
+    CHECK_INT(plait_held_semaphore_release(held), 0);
+}

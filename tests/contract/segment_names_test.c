@@ -3,6 +3,7 @@
  */
 #include "strangers.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -115,6 +116,41 @@ BOTH(who_comes_first_can_wait_until_it_is_made)
     stage = stage_of(open_segment(name));
     UNTIL(number(stage, IS_THERE) == 1);
     kill_stranger(other);
+}
+
+static bool has_main_thread_ended(void)
+{
+    char line[512];
+    FILE *file = fopen("/proc/self/stat", "r");
+
+    CHECK(file != NULL && fgets(line, sizeof line, file) != NULL);
+    fclose(file);
+    return strstr(line, ") Z ") != NULL;
+}
+
+static void *be_there_alone(void *name)
+{
+    UNTIL(has_main_thread_ended());
+    add_number(stage_of(open_segment(name)), IS_THERE);
+    stay();
+    return NULL;
+}
+
+BOTH(it_is_open_too_where_the_main_thread_has_ended)
+{
+    plait_segment_opts opts = { .only_existing = true };
+    plait_segment *segment = NULL;
+    pid_t other = fork();
+
+    if (other == 0) {
+        pthread_t thread;
+        CHECK_INT(pthread_create(&thread, NULL, be_there_alone, (void *)(uintptr_t)name), 0);
+        pthread_exit(NULL);
+    }
+    CHECK_INT(plait_segment_open(&segment, name, &opts, plait_after_ms(50000)), 0);
+    UNTIL(number(stage_of(segment), IS_THERE) == 1);
+    kill_stranger(other);
+    CHECK_INT(plait_segment_close(segment), 0);
 }
 
 /* ---- what stays ---- */

@@ -24,8 +24,8 @@ static uint64_t n_visits(void)
 {
     uint64_t n = 0;
 
-    for (unsigned i = 0; i < PLAIT__QUEUE_VISITS; i++)
-        n += __atomic_load_n(&queue->visits[i], __ATOMIC_SEQ_CST) >> 32;
+    for (unsigned i = 0; i < PLAIT__VISITS; i++)
+        n += __atomic_load_n(&queue->visits.entries[i], __ATOMIC_SEQ_CST) >> 32;
     return n;
 }
 

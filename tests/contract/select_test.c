@@ -3,8 +3,10 @@
  */
 #include <fcntl.h>
 
+#include "family/member.h"
 #include "select_things.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
@@ -378,6 +380,36 @@ TEST(a_signal_handler_does_not_end_a_select)
     end_things();
 }
 
+static bool has_returned;
+
+static void *select_in_thread_of_the_host(void *arg)
+{
+    (void)arg;
+    CHECK_INT(plait_select(on, THINGS, PLAIT_FOREVER), EVENT);
+    has_returned = true;
+    pthread_testcancel();
+    return NULL;
+}
+
+TEST(a_pthread_cancel_comes_after_a_select)
+{
+    pthread_t thread;
+    void *end = NULL;
+
+    prepare(PLAIT_THREAD, true);
+    make_things();
+    CHECK_INT(pthread_create(&thread, NULL, select_in_thread_of_the_host, NULL), 0);
+    UNTIL(has_bit(&things.event->word, 2));
+    a_moment();
+    CHECK_INT(pthread_cancel(thread), 0);
+    a_moment();
+    make_ready(EVENT);
+    CHECK_INT(pthread_join(thread, &end), 0);
+    CHECK(end == PTHREAD_CANCELED);
+    CHECK(has_returned);
+    end_things();
+}
+
 /* ---- limits ---- */
 
 CLAIM(as_many_as_there_may_be_are_waited_for)
@@ -468,6 +500,21 @@ TEST(what_cannot_be_is_refused)
 
     CHECK_INT(close(things.fds[0]), 0);
     CHECK_INT(plait_select(on, THINGS, PLAIT_FOREVER), READ); /* as poll says it */
+    end_things();
+}
+
+TEST(who_is_stopped_within_a_get_does_not_hold_up_a_select_again_and_again)
+{
+    plait_deadline late = plait_after_ms(20000);
+
+    prepare(PLAIT_THREAD, true);
+    make_things();
+    make_ready(GET);
+    __atomic_store_n(&things.empty->ring.get_lock, plait__member_self(), __ATOMIC_SEQ_CST);
+    CHECK_INT(plait_select(&on[GET], 1, plait_after_ms(10)), -ETIMEDOUT);
+    CHECK(plait_left_ns(late) > 0);
+    __atomic_store_n(&things.empty->ring.get_lock, 0, __ATOMIC_SEQ_CST);
+    CHECK_INT(plait_select(&on[GET], 1, PLAIT_NOWAIT), 0);
     end_things();
 }
 
