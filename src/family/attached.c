@@ -60,7 +60,7 @@ bool plait__attached_is_dead(const struct plait_segment *segment, uint32_t id)
 
 bool plait__attached_try_lock(void)
 {
-    return __atomic_exchange_n(&plait__self->segments_lock, 1, __ATOMIC_ACQUIRE) == 0;
+    return __atomic_exchange_n(&plait__myself()->segments_lock, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
 void plait__attached_lock(void)
@@ -69,13 +69,14 @@ void plait__attached_lock(void)
         if (round < SPINS)
             plait__os_cpu_relax();
         else /* another thread makes a large one: nobody wakes us, but the CPU is left to others */
-            plait__os_futex_wait(&plait__self->segments_lock, 1, plait__os_now_ns() + 1000 * 1000);
+            plait__os_futex_wait(&plait__myself()->segments_lock, 1,
+                                 plait__os_now_ns() + 1000 * 1000);
     }
 }
 
 void plait__attached_unlock(void)
 {
-    __atomic_store_n(&plait__self->segments_lock, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&plait__myself()->segments_lock, 0, __ATOMIC_RELEASE);
 }
 
 /* ---- the table ---- */

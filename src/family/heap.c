@@ -318,7 +318,7 @@ static void *take_block(uint32_t unit, uint32_t class, size_t zeroes)
 /* Between the threads of this process; a forked child finds it free. */
 static void lock_process(void)
 {
-    uint32_t *lock = &plait__self->heap_lock;
+    uint32_t *lock = &plait__myself()->heap_lock;
 
     for (unsigned round = 0; __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) != 0; round++) {
         if (round < SPINS)
@@ -330,12 +330,12 @@ static void lock_process(void)
 
 static void unlock_process(void)
 {
-    __atomic_store_n(&plait__self->heap_lock, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&plait__myself()->heap_lock, 0, __ATOMIC_RELEASE);
 }
 
 static void *alloc_small(size_t bytes, bool is_zeroed)
 {
-    uint32_t class = class_of(bytes), *current = &plait__self->heap_slabs[class], unit;
+    uint32_t class = class_of(bytes), *current = &plait__myself()->heap_slabs[class], unit;
     void *block = NULL;
 
     lock_process();

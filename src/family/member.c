@@ -240,7 +240,7 @@ static int make_family(void)
 /* The page of this process, made by whichever thread comes first. NULL: no memory. */
 static struct plait__self *find_self(void)
 {
-    struct plait__self *self = __atomic_load_n(&plait__self, __ATOMIC_ACQUIRE), *page;
+    struct plait__self *self = plait__myself(), *page;
 
     if (self != &nobody)
         return self;

@@ -29,7 +29,7 @@ int plait__member_join(void);
 /* Our id, or 0 when plait__member_join has not been called since the start or the fork. */
 static inline uint32_t plait__member_self(void)
 {
-    const struct plait__self *self = __atomic_load_n(&plait__self, __ATOMIC_ACQUIRE);
+    const struct plait__self *self = plait__myself();
 
     return __atomic_load_n(&self->member, __ATOMIC_ACQUIRE);
 }

@@ -15,7 +15,13 @@ struct plait__self {
     uint32_t heap_slabs[32]; /* of heap.c: the slab of each size that we take blocks from */
 };
 
-/* Atomic: where it is; zeroes before the first join. */
+/* Only for the next function. Atomic: set once. */
 extern struct plait__self *plait__self;
+
+/* Where it is; zeroes before the first join. */
+static inline struct plait__self *plait__myself(void)
+{
+    return __atomic_load_n(&plait__self, __ATOMIC_ACQUIRE);
+}
 
 #endif

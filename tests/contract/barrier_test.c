@@ -194,6 +194,44 @@ CLAIM(a_reset_sends_those_away_who_wait)
     CHECK_INT(plait_barrier_reset(barrier), 0);
 }
 
+static int be_sent_away_and_come_back(void *arg)
+{
+    for (int round = 0; round < 20; round++) {
+        CHECK_INT(plait_barrier_wait(arg, PLAIT_FOREVER), PLAIT_EBROKEN);
+        CHECK(plait_barrier_wait(arg, PLAIT_FOREVER) >= 0);
+    }
+    return 0;
+}
+
+CLAIM(those_whom_a_reset_sends_away_may_come_back_at_once)
+{
+    plait_barrier *barrier = make_barrier(PARTIES);
+    plait_task *tasks[PARTIES - 1];
+
+    for (int i = 0; i < PARTIES - 1; i++)
+        tasks[i] = start(be_sent_away_and_come_back, barrier);
+    for (int round = 0; round < 20; round++) {
+        UNTIL(plait_barrier_waiting(barrier) == PARTIES - 1);
+        CHECK_INT(plait_barrier_reset(barrier), 0);
+        CHECK(plait_barrier_wait(barrier, PLAIT_FOREVER) >= 0);
+    }
+    for (int i = 0; i < PARTIES - 1; i++)
+        CHECK_INT(join(tasks[i]), 0);
+}
+
+CLAIM(who_comes_too_late_breaks_the_barrier_unless_it_is_the_last)
+{
+    plait_barrier *barrier = make_barrier(2);
+    plait_task *task;
+
+    start_waiters(barrier, &task, 1);
+    CHECK_INT(plait_barrier_wait(barrier, plait_after_ms(-1)), 1);
+    CHECK_INT(join(task), 0);
+    CHECK_INT(plait_barrier_wait(barrier, plait_after_ms(-1)), -ETIMEDOUT);
+    CHECK(plait_barrier_is_broken(barrier));
+    CHECK_INT(plait_barrier_wait(barrier, plait_after_ms(-1)), PLAIT_EBROKEN);
+}
+
 CLAIM_OF_THREADS(a_cancelled_task_breaks_the_barrier)
 {
     plait_barrier *barrier = make_barrier(3);

@@ -145,6 +145,88 @@ CLAIM(a_notify_reaches_who_still_waits)
     CHECK_INT(box->filled.state, 0);
 }
 
+static int wait_twice(void *arg)
+{
+    int rc = wait_once(arg);
+
+    return rc != 0 ? rc : wait_once(arg);
+}
+
+CLAIM(who_waits_again_is_notified_again)
+{
+    struct box *box = make(sizeof *box);
+    plait_task *tasks[5];
+
+    for (int i = 0; i < 5; i++)
+        tasks[i] = start(wait_twice, box);
+    see_waiting(box, 5);
+    CHECK_INT(plait_condition_notify(&box->filled, 3), 0);
+    see_waiting(box, 5 + 3);
+    CHECK_INT(number(0), 3);
+    CHECK_INT(plait_condition_notify(&box->filled, 5), 0); /* some for the second time */
+    see_waiting(box, 5 + 5);
+    UNTIL(number(0) == 8);
+    CHECK_INT(plait_condition_notify_all(&box->filled), 0);
+    for (int i = 0; i < 5; i++)
+        CHECK_INT(join(tasks[i]), 0);
+    CHECK_INT(number(0), 10);
+    CHECK_INT(box->filled.state, 0);
+}
+
+/* Python's condition refuses that. */
+CLAIM(who_does_not_hold_the_lock_may_notify)
+{
+    struct box *box = make(sizeof *box);
+    plait_task *tasks[3];
+
+    start_waiters(box, tasks, 3);
+    CHECK_INT(plait_condition_notify(&box->filled, 1), 0);
+    UNTIL(number(0) == 1);
+    CHECK_INT(plait_condition_notify_all(&box->filled), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(join(tasks[i]), 0);
+}
+
+CLAIM_OF_PROCESSES(processes_and_threads_wait_side_by_side)
+{
+    struct box *box = make(sizeof *box);
+    plait_task *tasks[4];
+
+    start_waiters(box, tasks, 2);
+    kind = PLAIT_THREAD;
+    for (int i = 2; i < 4; i++)
+        tasks[i] = start(wait_once, box);
+    see_waiting(box, 4);
+    CHECK_INT(plait_condition_notify(&box->filled, 1), 0);
+    UNTIL(number(0) == 1);
+    CHECK_INT(plait_condition_notify(&box->filled, 3), 0);
+    for (int i = 0; i < 4; i++)
+        CHECK_INT(join(tasks[i]), 0);
+    CHECK_INT(box->filled.state, 0);
+}
+
+static void notify_as_child(void *arg)
+{
+    struct box *box = arg;
+
+    CHECK_INT(plait_condition_notify_all(&box->filled), 0);
+}
+
+CLAIM(a_forked_child_notifies_at_the_same_condition_in_the_heap)
+{
+    struct box *box = make(sizeof *box);
+    plait_task *task;
+
+    start_waiters(box, &task, 1);
+    in_forked_child(notify_as_child, box);
+    if (is_private) {
+        a_moment();
+        CHECK_INT(number(0), 0);
+        CHECK_INT(plait_condition_notify(&box->filled, 1), 0);
+    }
+    CHECK_INT(join(task), 0);
+}
+
 /* ---- wait_for ---- */
 
 static bool has_items(void *arg)
@@ -196,7 +278,57 @@ CLAIM(a_wait_for_goes_on_when_the_predicate_says_yes)
     release(box);
 }
 
+static int wait_for_nothing(void *arg)
+{
+    struct box *box = arg;
+    int rc;
+
+    acquire(box);
+    box->waiting++;
+    rc = plait_condition_wait_for(&box->filled, &box->lock, has_items, box, plait_after_ms(50));
+    CHECK_INT(plait_lock_acquire(&box->lock, PLAIT_NOWAIT), -EDEADLK); /* it is held */
+    set_number(0, 1);
+    release(box);
+    return -rc;
+}
+
+CLAIM(a_wait_for_ends_at_its_deadline_however_often_it_is_notified)
+{
+    struct box *box = make(sizeof *box);
+    plait_task *task = start(wait_for_nothing, box);
+
+    while (number(0) == 0) {
+        acquire(box);
+        CHECK_INT(plait_condition_notify_all(&box->filled), 0);
+        release(box);
+        plait_sleep(plait_after_ms(1));
+    }
+    CHECK_INT(join(task), ETIMEDOUT);
+    CHECK_INT(box->filled.state, 0);
+}
+
 /* ---- what is refused ---- */
+
+static int wait_without_the_lock(void *arg)
+{
+    struct box *box = arg;
+
+    CHECK_INT(plait_condition_wait(&box->filled, &box->lock, PLAIT_FOREVER), -EPERM);
+    CHECK_INT(plait_condition_wait_for(&box->filled, &box->lock, has_items, box, PLAIT_FOREVER),
+              -EPERM);
+    return 0;
+}
+
+CLAIM(a_wait_without_the_lock_is_refused_also_when_another_task_holds_it)
+{
+    struct box *box = make(sizeof *box);
+
+    CHECK_INT(join(start(wait_without_the_lock, box)), 0);
+    acquire(box);
+    CHECK_INT(join(start(wait_without_the_lock, box)), 0);
+    CHECK_INT(box->filled.state, 0);
+    release(box);
+}
 
 TEST(a_bad_wait_is_refused)
 {

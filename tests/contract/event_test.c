@@ -74,6 +74,21 @@ CLAIM(sets_and_clears_in_quick_order_lose_no_waiter)
     CHECK_INT(number(0), 80);
 }
 
+CLAIM(who_waits_when_it_is_set_goes_on_though_it_is_cleared_at_once)
+{
+    plait_event *event = make(sizeof *event);
+
+    for (uint32_t round = 1; round <= 20; round++) {
+        plait_task *task = start(wait_and_count, event);
+        UNTIL(has_waiter(event)); /* the only one: it waits */
+        CHECK_INT(plait_event_set(event), 0);
+        CHECK_INT(plait_event_clear(event), 0);
+        CHECK_INT(join(task), 0);
+        CHECK_INT(number(0), round);
+    }
+    CHECK_INT(plait_event_wait(event, PLAIT_NOWAIT), -ETIMEDOUT); /* who comes later does not */
+}
+
 TEST(no_event_is_refused)
 {
     CHECK_INT(plait_event_set(NULL), -EINVAL);

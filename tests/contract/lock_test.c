@@ -81,6 +81,36 @@ CLAIM(an_acquire_ends_at_its_deadline)
     CHECK_INT(plait_lock_acquire(lock, PLAIT_FOREVER), 0);
     CHECK_INT(join(start(fail_to_take, lock)), 0);
     CHECK_INT(plait_lock_release(lock), 0);
+    CHECK(!plait_lock_is_held(lock)); /* who gave up left nothing behind */
+    CHECK_INT(plait_lock_acquire(lock, PLAIT_NOWAIT), 0);
+    CHECK_INT(plait_lock_release(lock), 0);
+}
+
+static int take_count_release(void *arg)
+{
+    plait_lock *lock = arg;
+
+    add_number(0);
+    CHECK_INT(plait_lock_acquire(lock, PLAIT_FOREVER), 0);
+    add_number(1);
+    return plait_lock_release(lock);
+}
+
+CLAIM(of_many_who_wait_none_takes_a_held_lock_and_all_take_a_free_one)
+{
+    plait_lock *lock = make(sizeof *lock);
+    plait_task *tasks[5];
+
+    CHECK_INT(plait_lock_acquire(lock, PLAIT_FOREVER), 0);
+    for (int i = 0; i < 5; i++)
+        tasks[i] = start(take_count_release, lock);
+    UNTIL(number(0) == 5);
+    a_moment();
+    CHECK_INT(number(1), 0);
+    CHECK_INT(plait_lock_release(lock), 0);
+    for (int i = 0; i < 5; i++)
+        CHECK_INT(join(tasks[i]), 0);
+    CHECK_INT(number(1), 5);
 }
 
 struct shared_sum {

@@ -281,6 +281,7 @@ TEST(an_empty_pipe_times_out)
     CHECK_INT(plait_left_ns(until), 0);
     CHECK_INT(plait_pipe_recv(a, buf, 4, PLAIT_NOWAIT), -ETIMEDOUT);
     CHECK_INT(plait_pipe_recv(a, buf, 4, (plait_deadline){ -7 }), -ETIMEDOUT);
+    CHECK_INT(plait_pipe_poll(a, (plait_deadline){ -7 }), -ETIMEDOUT);
     CHECK_INT(plait_pipe_recv_alloc(a, &bytes, plait_after_ms(1)), -ETIMEDOUT);
     CHECK_INT(plait_pipe_recv_fd(a, &fd, buf, 4, plait_after_ms(1)), -ETIMEDOUT);
     CHECK_INT(plait_pipe_next_size(a, plait_after_ms(1)), -ETIMEDOUT);
@@ -461,6 +462,39 @@ TEST(a_descriptor_travels_with_its_message_and_is_asked_for)
     }
     CHECK_INT(plait_pipe_recv_fd(a, &fd, buf, LARGEST, PLAIT_FOREVER), -EPIPE);
     free(buf);
+    finish(task);
+}
+
+enum {
+    FAR_UP = 700 /* a number that no select(2) knows well, and no byte holds */
+};
+
+static int receive_far_up(void *arg)
+{
+    int fd = -1;
+
+    leave(a);
+    CHECK_INT(plait_pipe_recv_fd(b, &fd, NULL, 0, PLAIT_FOREVER), 0);
+    CHECK_INT(write(fd, "foo", 3), 3);
+    (void)arg;
+    return close(fd);
+}
+
+TEST(a_descriptor_may_have_a_large_number)
+{
+    plait_task *task = start(receive_far_up, NULL);
+    char text[4];
+    int fds[2], far;
+
+    CHECK_INT(pipe(fds), 0);
+    far = fcntl(fds[1], F_DUPFD_CLOEXEC, FAR_UP);
+    CHECK(far >= FAR_UP);
+    close(fds[1]);
+    CHECK_INT(plait_pipe_send_fd(a, far, NULL, 0, plait_after_ms(-1)), 0); /* there is room */
+    close(far);
+    CHECK_INT(test_read(fds[0], text, sizeof text), 3);
+    CHECK_INT(test_read(fds[0], text, sizeof text), 0);
+    close(fds[0]);
     finish(task);
 }
 

@@ -202,6 +202,22 @@ TEST(put_times_out_when_full)
     plait_priority_queue_destroy(queue);
 }
 
+TEST(a_deadline_in_the_past_is_a_look)
+{
+    plait_deadline past = plait_after_ms(-1), before_all = { -7 };
+    char got;
+
+    queue = create((plait_priority_queue_opts){ .max_items = 1 });
+    CHECK_INT(plait_priority_queue_get(queue, NULL, NULL, 0, past), -ETIMEDOUT);
+    CHECK_INT(plait_priority_queue_put(queue, 0, "a", 1, past), 0);
+    CHECK_INT(plait_priority_queue_put(queue, 0, "b", 1, past), -ETIMEDOUT);
+    CHECK_INT(plait_priority_queue_put(queue, 0, "b", 1, before_all), -ETIMEDOUT);
+    CHECK_INT(plait_priority_queue_join(queue, before_all), -ETIMEDOUT);
+    CHECK_INT(plait_priority_queue_get(queue, NULL, &got, 1, before_all), 1);
+    CHECK_INT(plait_priority_queue_get(queue, NULL, &got, 1, before_all), -ETIMEDOUT);
+    plait_priority_queue_destroy(queue);
+}
+
 TEST(a_put_wakes_who_waits_for_an_item)
 {
     queue = create((plait_priority_queue_opts){ 0 });
@@ -337,6 +353,8 @@ static int join_queue(void *arg)
 
 TEST(who_waits_at_a_destroyed_queue_is_told)
 {
+    char text[] = "x";
+
     queue = create((plait_priority_queue_opts){ .max_items = 1 });
     plait_task *one = start(get_one, NULL);
     await_visitors(1);
@@ -348,6 +366,24 @@ TEST(who_waits_at_a_destroyed_queue_is_told)
     await_visitors(1);
     plait_priority_queue_destroy(queue);
     CHECK_INT(end(one), -EPIPE);
+    queue = create((plait_priority_queue_opts){ .max_items = 1 });
+    put_text(0, "a");
+    one = start(put_one, text);
+    await_visitors(1);
+    plait_priority_queue_destroy(queue);
+    CHECK_INT(end(one), -EPIPE);
+}
+
+TEST(a_shutdown_at_once_ends_the_join_for_what_nobody_got)
+{
+    queue = create((plait_priority_queue_opts){ 0 });
+    put_text(0, "never got");
+    plait_task *joiner = start(join_queue, NULL);
+    await_sleeper(&queue->join_bell);
+    CHECK_INT(plait_priority_queue_shutdown(queue, true), 0);
+    CHECK_INT(rings(&queue->join_bell), 1);
+    CHECK_INT(end(joiner), 0);
+    plait_priority_queue_destroy(queue);
 }
 
 /* ---- task_done, join ---- */

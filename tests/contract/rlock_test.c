@@ -6,8 +6,12 @@
 static int fail_to_take(void *arg)
 {
     plait_rlock *rlock = arg;
+    plait_deadline soon = plait_after_ms(10);
 
     CHECK_INT(plait_rlock_acquire(rlock, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_rlock_acquire(rlock, plait_after_ms(-1)), -ETIMEDOUT);
+    CHECK_INT(plait_rlock_acquire(rlock, soon), -ETIMEDOUT);
+    CHECK_INT(plait_left_ns(soon), 0);
     CHECK_INT(plait_rlock_release(rlock), -EPERM);
     CHECK_INT(plait_rlock_repaired(rlock), -EPERM);
     CHECK_INT(plait_rlock_depth(rlock), 0);
@@ -48,6 +52,48 @@ CLAIM(its_holder_takes_it_again_and_others_wait_for_the_last_release)
     CHECK_INT(plait_rlock_release(rlock), -EPERM);
     CHECK_INT(plait_rlock_depth(rlock), 0);
     CHECK_INT(rlock->lock.word, 0);
+}
+
+CLAIM(taken_and_released_in_turns_it_is_free_at_the_end)
+{
+    plait_rlock *rlock = make(sizeof *rlock);
+
+    CHECK_INT(plait_rlock_release(rlock), -EPERM);
+    CHECK_INT(plait_rlock_acquire(rlock, PLAIT_FOREVER), 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(plait_rlock_acquire(rlock, plait_after_ms(-1)), 0);
+        CHECK_INT(plait_rlock_depth(rlock), 2);
+        CHECK_INT(plait_rlock_release(rlock), 0);
+        CHECK_INT(plait_rlock_depth(rlock), 1);
+    }
+    CHECK_INT(plait_rlock_release(rlock), 0);
+    CHECK_INT(plait_rlock_release(rlock), -EPERM);
+    CHECK_INT(join(start(take_and_release, rlock)), 0);
+}
+
+static int take_while_cancelled(void *arg)
+{
+    plait_rlock *rlocks = arg;
+
+    CHECK_INT(plait_rlock_acquire(&rlocks[0], PLAIT_FOREVER), 0);
+    set_number(0, 1);
+    CHECK_INT(plait_rlock_acquire(&rlocks[1], PLAIT_FOREVER), -ECANCELED);
+    CHECK_INT(plait_rlock_acquire(&rlocks[0], PLAIT_FOREVER), 0); /* ours: no wait */
+    CHECK_INT(plait_rlock_release(&rlocks[0]), 0);
+    return plait_rlock_release(&rlocks[0]);
+}
+
+CLAIM_OF_THREADS(a_cancel_ends_the_wait_for_a_recursive_lock_but_not_for_ones_own)
+{
+    plait_rlock *rlocks = make(2 * sizeof *rlocks);
+    plait_task *task;
+
+    CHECK_INT(plait_rlock_acquire(&rlocks[1], PLAIT_FOREVER), 0);
+    task = start(take_while_cancelled, rlocks);
+    UNTIL(number(0) == 1);
+    CHECK_INT(plait_task_terminate(task), 0);
+    CHECK_INT(join(task), 0);
+    CHECK_INT(plait_rlock_release(&rlocks[1]), 0);
 }
 
 TEST(it_is_not_taken_more_often_than_can_be_counted)

@@ -99,6 +99,30 @@ CLAIM(units_that_come_quickly_reach_all_who_wait)
     CHECK_INT(plait_semaphore_count(semaphore), 0);
 }
 
+static int try_twice(void *arg)
+{
+    for (int i = 0; i < 2; i++) {
+        int rc = plait_semaphore_acquire(arg, PLAIT_NOWAIT);
+        CHECK(rc == 0 || rc == -ETIMEDOUT);
+        if (rc == 0)
+            add_number(0);
+    }
+    return 0;
+}
+
+CLAIM(as_many_who_try_succeed_as_there_are_units)
+{
+    plait_semaphore *semaphore = make_semaphore(3);
+    plait_task *tasks[5];
+
+    for (int i = 0; i < 5; i++)
+        tasks[i] = start(try_twice, semaphore);
+    for (int i = 0; i < 5; i++)
+        CHECK_INT(join(tasks[i]), 0);
+    CHECK_INT(number(0), 3);
+    CHECK_INT(plait_semaphore_count(semaphore), 0);
+}
+
 struct room {
     plait_semaphore places;
     uint32_t inside, most; /* atomic */
@@ -150,6 +174,27 @@ TEST(a_bounded_semaphore_refuses_one_too_many)
     CHECK_INT(plait_semaphore_count(&semaphore), 2);
     CHECK_INT(plait_semaphore_init_bounded(&semaphore, 0), 0);
     CHECK_INT(plait_semaphore_release(&semaphore), -EOVERFLOW);
+}
+
+static int give(void *arg)
+{
+    return -plait_semaphore_release(arg);
+}
+
+/* What Python's Lock is, too. */
+CLAIM(a_bounded_semaphore_of_one_is_a_lock_that_any_task_gives_back)
+{
+    plait_semaphore *semaphore = make(sizeof *semaphore);
+
+    CHECK_INT(plait_semaphore_init_bounded(semaphore, 1), 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(plait_semaphore_acquire(semaphore, PLAIT_NOWAIT), 0);
+        CHECK_INT(plait_semaphore_acquire(semaphore, PLAIT_NOWAIT), -ETIMEDOUT);
+        CHECK_INT(join(start(give, semaphore)), 0);
+        CHECK_INT(join(start(give, semaphore)), EOVERFLOW);
+        CHECK_INT(plait_semaphore_release(semaphore), -EOVERFLOW);
+        CHECK_INT(plait_semaphore_count(semaphore), 1);
+    }
 }
 
 TEST(no_semaphore_grows_beyond_what_can_be_counted)

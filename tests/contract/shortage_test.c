@@ -1,10 +1,12 @@
-/* No descriptors are left: what is shared does without. (No memory: src/family/heap_test.c.)
+/* No descriptors, or no memory, are left: what is shared does without, or says so.
  * SPDX-License-Identifier: MIT
  */
 #include <plait.h>
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,4 +56,47 @@ TEST(a_death_is_noticed_without_a_descriptor_left)
     CHECK_MEM(item, 4, "item", 4);
     plait_queue_destroy(queue);
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0); /* a sanitizer needs some at the end */
+}
+
+/* Takes all that is left, in blocks of that size; the last one of them. */
+static void *take_all(size_t bytes)
+{
+    void *last = NULL, *block;
+
+    while ((block = plait_shared_alloc(bytes)) != NULL)
+        last = block;
+    return last;
+}
+
+TEST(a_full_heap_is_told_by_what_needs_room_in_it_and_by_nothing_else)
+{
+    static char large[40000], got[sizeof large];
+    plait_queue_opts opts = { .max_bytes = 65536 };
+    plait_queue *queue = NULL, *more = NULL;
+    plait_priority_queue *sorted = NULL;
+    struct rlimit limit;
+    void *last;
+
+    if (getenv("PLAIT_SLOW") != NULL && strcmp(getenv("PLAIT_SLOW"), "1") != 0)
+        test_skip("sanitizers need terabytes of address space");
+    CHECK_INT(getrlimit(RLIMIT_AS, &limit), 0);
+    CHECK_INT(setrlimit(RLIMIT_AS, &(struct rlimit){ 256 << 20, limit.rlim_max }), 0);
+    CHECK_INT(plait_queue_create(&queue, &opts), 0);
+    CHECK_INT(plait_queue_put(queue, "small", 5, PLAIT_NOWAIT), 0);
+    last = take_all(1 << 20);
+    CHECK(last != NULL);
+    take_all(sizeof large);
+    take_all(8192);
+    CHECK_INT(plait_queue_create(&more, &opts), -ENOMEM);
+    CHECK_INT(plait_priority_queue_create(&sorted, NULL), -ENOMEM);
+    CHECK(more == NULL && sorted == NULL);
+    CHECK_INT(plait_queue_put(queue, large, sizeof large, PLAIT_FOREVER), -ENOMEM);
+    CHECK_INT(plait_queue_size(queue), 1);
+    CHECK_INT(plait_queue_put(queue, "also", 4, PLAIT_NOWAIT), 0);
+    CHECK_INT(plait_queue_get(queue, got, sizeof got, PLAIT_NOWAIT), 5);
+    CHECK_INT(plait_queue_get(queue, got, sizeof got, PLAIT_NOWAIT), 4);
+    CHECK_INT(plait_shared_free(last), 0);
+    CHECK_INT(plait_queue_put(queue, large, sizeof large, PLAIT_NOWAIT), 0);
+    CHECK_INT(plait_queue_get(queue, got, sizeof got, PLAIT_NOWAIT), sizeof large);
+    CHECK_INT(plait_queue_create(&more, &opts), 0);
 }
