@@ -145,6 +145,9 @@ if(PLAIT_HAS_GLIBC AND NOT PLAIT_SANITIZE)
     add_executable(fault-task-program tests/fault/task_program.c)
     target_include_directories(fault-task-program PRIVATE include src)
     target_link_libraries(fault-task-program PRIVATE plait-flags plait-static)
-    set_target_properties(plait-inject fault-task-program PROPERTIES
+    add_executable(fault-shared-program tests/fault/shared_program.c tests/fault/shared_chan.c
+        tests/fault/shared_segment.c tests/fault/shared_support.c tests/fault/shared_sync.c)
+    target_link_libraries(fault-shared-program PRIVATE plait-flags plait-static)
+    set_target_properties(plait-inject fault-task-program fault-shared-program PROPERTIES
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 endif()

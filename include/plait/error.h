@@ -7,7 +7,8 @@
  *
  * Every function of plait that can fail returns a negative number when it did not happen: a negated
  * errno value, or one of plait's own codes, which lie at -5000 and below. errno itself is not part
- * of the interface.
+ * of the interface. What can say -EMFILE (no descriptors left) can also say -ENFILE (none left in
+ * the whole system).
  */
 #ifndef PLAIT_ERROR_H
 #define PLAIT_ERROR_H

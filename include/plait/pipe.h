@@ -172,8 +172,8 @@ PLAIT_API int plait_pipe_send(plait_pipe *end, const void *bytes, size_t n, plai
  *                         receive from this end at the same time, it may be kept for the next
  *                         receive of this process.
  *             -ENOMSG     the message brings a descriptor: take it by plait_pipe_recv_fd. It stays.
- *             -EBADMSG    what came is not of plait_pipe_send, or larger than max_bytes; it was
- *                         dropped.
+ *             -EBADMSG    what came is not of plait_pipe_send, is larger than max_bytes, or was
+ *                         swapped out and cannot be read back; it was dropped.
  *             -EMFILE     no descriptor left to receive a message above 64 KiB. It stays, unless
  *                         several receive from this end at the same time.
  *             -EBADF      the end is closed, or it is the sending end of a simplex pipe.

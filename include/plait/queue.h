@@ -19,10 +19,22 @@
  *     plait_queue_close(queue); // what is in it can still be got, and then -EPIPE
  *     plait_queue_destroy(queue);
  *
+ *     plait_queue_opts two = {.lanes = 2};                  // where some items are more urgent
+ *     ...
+ *     rc = plait_queue_put_lane(queue, 1, "later", 5, PLAIT_FOREVER);
+ *     rc = plait_queue_put_lane(queue, 0, "soon", 4, PLAIT_FOREVER); // got first
+ *
  * A queue lies in the heap of the family: the handle is the same in all its processes. Items are
  * bytes, of any size, zero included, and come out in the order in which they went in. Those that are
  * larger than half of max_bytes lie in memory of their own, which goes when they do; borrowed or
  * leased, they are not copied.
+ *
+ * A queue may have lanes: who gets, gets from the first lane that has an item, lane 0 before lane 1,
+ * and so on, for as long as there is one; within a lane the order is that of the puts. Each lane has
+ * the bounds of the options, so a full one is in nobody's way but of those who put into it. An item
+ * that is reserved and not committed holds up its own lane only, and one that comes again, given
+ * back or after a death, is the first of its lane. For more than a few priorities there is
+ * plait_priority_queue.
  *
  * A process may be killed at any moment, also within these functions. An item whose put has
  * returned is got by exactly one task, whole. One that a killed process was about to put may have
@@ -68,6 +80,10 @@ typedef struct plait_queue_opts {
     size_t max_leases;
     /* the most bytes of one item; 0: as many as there is memory for */
     size_t max_item_bytes;
+    /* how many lanes it has, at most 8; 0: 1. See plait_queue_put_lane. max_items, max_bytes and
+     * max_leases are the bounds of each lane, not of all together; a single producer is one of each
+     * lane, a single consumer one of all */
+    size_t lanes;
 } plait_queue_opts;
 
 /* Some bytes. */
@@ -105,7 +121,8 @@ typedef struct plait_lease {
  *   Blocks    no.
  *   From      any task. Tasks of other processes can use it when they were forked after the first
  *             queue, or other shared object, of the program was made.
- *   Errors    -EINVAL  ret is NULL; max_bytes is too small or too large, max_leases too large.
+ *   Errors    -EINVAL  ret is NULL; max_bytes is too small or too large, max_leases or lanes too
+ *                      large.
  *             -ENOMEM  no memory.
  *             -E2BIG   opts is larger than this library knows and sets what it does not know.
  *   Fork      usable in the child, and so is the queue.
@@ -170,6 +187,26 @@ PLAIT_API void plait_queue_destroy(plait_queue *queue);
  */
 PLAIT_API int plait_queue_put(plait_queue *queue, const void *bytes, size_t n,
                               plait_deadline until);
+
+/* Put an item into a lane; waits while that lane is full. plait_queue_put, plait_queue_put_many,
+ * plait_queue_reserve and plait_queue_on_put use lane 0, which comes before all others: an item of
+ * lane 1 is got when lane 0 has none.
+ *
+ *   queue     the queue.
+ *   lane      which: 0 to plait_queue_opts.lanes - 1.
+ *   bytes     the item, copied; the caller keeps its own. May be NULL when n is 0.
+ *   n         its size.
+ *   until     how long to wait.
+ *   Blocks    as plait_queue_put.
+ *   From      any task; any process of the family.
+ *   Errors    -EINVAL  queue is NULL, or bytes is, or there is no such lane.
+ *             -ETIMEDOUT, -EPIPE, -EMSGSIZE, -EBUSY, -ECANCELED, -ENOMEM, -EUSERS  as
+ *             plait_queue_put.
+ *   Fork      usable in the child.
+ *   Since     0.1
+ */
+PLAIT_API int plait_queue_put_lane(plait_queue *queue, unsigned lane, const void *bytes, size_t n,
+                                   plait_deadline until);
 
 /* Put many items, in their order; waits while the queue is full. Those of one call may have others'
  * between them.
@@ -390,7 +427,8 @@ PLAIT_API int plait_queue_nack(const plait_lease *lease);
  * aborted one counts until those before it are taken.
  *
  *   queue     the queue; NULL has none.
- *   Returns   how many, at some moment during the call; 0 after plait_queue_shutdown at once.
+ *   Returns   how many, at some moment during the call (of each lane, at its own); 0 after
+ *             plait_queue_shutdown at once.
  *   Blocks    no.
  *   From      any task; any process of the family.
  *   Errors    none.
@@ -414,8 +452,8 @@ PLAIT_API bool plait_queue_is_empty(const plait_queue *queue);
 /* Would an item have to wait, however small?
  *
  *   queue     the queue; NULL is not full.
- *   Returns   true when there is no room, at some moment during the call. Items that are being got,
- *             or are borrowed, take room.
+ *   Returns   true when there is no room, in none of its lanes, at some moment during the call.
+ *             Items that are being got, or are borrowed, take room.
  *   Blocks    no.
  *   From      any task; any process of the family.
  *   Errors    none.

@@ -189,7 +189,7 @@ int plait__os_sealed_read(int fd, void *ret, size_t n)
         if (rc == 0)
             return -EBADMSG;
         if (rc < 0 && errno != EINTR)
-            return -errno;
+            return -EBADMSG; /* EIO: it was swapped out, and does not come back */
         done += rc > 0 ? (size_t)rc : 0;
     }
     return 0;

@@ -65,29 +65,45 @@ enum class {
     X(open, FILES, 0)                 \
     X(fopen, FILES, 0)                \
     X(opendir, FILES, 0)              \
+    X(openat, FILES, 0)               \
+    X(fdopendir, MEMORY, 0)           \
     X(pipe2, FILES, 0)                \
     X(socketpair, FILES, 0)           \
+    X(socket, FILES, 0)               \
+    X(bind, ONCE, 0)                  \
     X(eventfd, FILES, 0)              \
     X(memfd_create, FILES, 0)         \
     X(mkostemp, FILES, 0)             \
     X(signalfd, FILES, 0)             \
     X(fcntl, ONCE, 0)                 \
     X(fcntl_dup, FILES, 0)            \
+    X(fcntl_lock, ONCE, 1)            \
+    X(fcntl_look, ONCE, 0)            \
     X(dup2, ONCE, 0)                  \
     X(read, ONCE, 1)                  \
     X(pread, ONCE, 1)                 \
     X(write, DISK, 1)                 \
     X(pwrite, DISK, 1)                \
     X(ftruncate, ONCE, 0)             \
-    X(fallocate, ONCE, 1)             \
+    X(fallocate, MEMORY, 1)           \
+    X(posix_fallocate, DISK, 1)       \
+    X(madvise, MEMORY, 0)             \
+    X(mprotect, MEMORY, 0)            \
     X(fstat, ONCE, 0)                 \
     X(stat, ONCE, 0)                  \
+    X(lstat, ONCE, 0)                 \
+    X(fstatat, ONCE, 0)               \
+    X(readlink, ONCE, 0)              \
+    X(readlinkat, ONCE, 0)            \
+    X(fchmod, ONCE, 0)                \
+    X(linkat, DISK, 0)                \
     X(access, ONCE, 0)                \
     X(mkdir, ONCE, 0)                 \
     X(getdelim, MEMORY, 0)            \
     X(sendmsg, ONCE, 1)               \
     X(recvmsg, ONCE, 1)               \
     X(ppoll, ONCE, 1)                 \
+    X(poll, ONCE, 1)                  \
     X(fork, TASKS, 0)                 \
     X(clone, TASKS, 0)                \
     X(pthread_create, TASKS, 0)       \
@@ -106,6 +122,7 @@ enum class {
     X(sys_pidfd_send_signal, ONCE, 0) \
     X(sys_waitid, ONCE, 1)            \
     X(sys_futex, ONCE, 1)             \
+    X(sys_renameat2, DISK, 0)         \
     X(sys_close_range, ONCE, 0)
 
 enum kind {
@@ -118,6 +135,7 @@ enum kind {
 
 enum {
     NAME_BYTES = 24,
+    KINDS_MAX = 96,
     TRACE_MAX = 65536
 };
 
@@ -145,10 +163,12 @@ struct state {
     uint32_t reached; /* atomic, relaxed, like the next one: a count and no more */
     uint32_t failed;
     uint32_t spare;
-    char names[64][NAME_BYTES];
+    char names[KINDS_MAX][NAME_BYTES];
     struct point first; /* the first one that failed */
     struct point trace[TRACE_MAX];
 };
+
+_Static_assert((int)KIND_COUNT <= (int)KINDS_MAX, "each kind has a name");
 
 static enum {
     OFF,
@@ -346,10 +366,13 @@ void *reallocarray(void *old, size_t n, size_t size)
 
 WRAP(FILE *, fopen, (const char *path, const char *how), (path, how), NULL)
 WRAP(DIR *, opendir, (const char *path), (path), NULL)
+WRAP(DIR *, fdopendir, (int fd), (fd), NULL)
 WRAP(ssize_t, getdelim, (char **line, size_t *cap, int end, FILE *file), (line, cap, end, file), -1)
 WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), -1)
 WRAP(int, socketpair, (int family, int type, int protocol, int fds[2]),
      (family, type, protocol, fds), -1)
+WRAP(int, socket, (int family, int type, int protocol), (family, type, protocol), -1)
+WRAP(int, bind, (int fd, const struct sockaddr *address, socklen_t n), (fd, address, n), -1)
 WRAP(int, eventfd, (unsigned count, int flags), (count, flags), -1)
 WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1)
 WRAP(int, mkostemp, (char *path, int flags), (path, flags), -1)
@@ -360,12 +383,24 @@ WRAP(ssize_t, pread, (int fd, void *bytes, size_t n, off_t at), (fd, bytes, n, a
 WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t n, off_t at), (fd, bytes, n, at), -1)
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1)
 WRAP(int, fallocate, (int fd, int how, off_t at, off_t n), (fd, how, at, n), -1)
+WRAP(int, madvise, (void *at, size_t n, int how), (at, n, how), -1)
+WRAP(int, mprotect, (void *at, size_t n, int how), (at, n, how), -1)
 WRAP(int, fstat, (int fd, struct stat *ret), (fd, ret), -1)
 WRAP(int, stat, (const char *path, struct stat *ret), (path, ret), -1)
+WRAP(int, lstat, (const char *path, struct stat *ret), (path, ret), -1)
+WRAP(int, fstatat, (int folder, const char *path, struct stat *ret, int how),
+     (folder, path, ret, how), -1)
+WRAP(ssize_t, readlink, (const char *path, char *ret, size_t n), (path, ret, n), -1)
+WRAP(ssize_t, readlinkat, (int folder, const char *path, char *ret, size_t n),
+     (folder, path, ret, n), -1)
+WRAP(int, fchmod, (int fd, mode_t how), (fd, how), -1)
+WRAP(int, linkat, (int folder, const char *path, int to, const char *name, int how),
+     (folder, path, to, name, how), -1)
 WRAP(int, access, (const char *path, int how), (path, how), -1)
 WRAP(int, mkdir, (const char *path, mode_t how), (path, how), -1)
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags), -1)
 WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags), -1)
+WRAP(int, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms), -1)
 WRAP(int, ppoll,
      (struct pollfd * fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
      (fds, n, timeout, mask), -1)
@@ -384,7 +419,8 @@ WRAP(int, setpriority, (__priority_which_t which, id_t who, int priority), (whic
      -1)
 WRAP(int, execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp),
      -1)
-/* says why by its value */
+/* these say why by their value */
+WRAP(int, posix_fallocate, (int fd, off_t at, off_t n), (fd, at, n), errno)
 WRAP(int, pthread_create,
      (pthread_t * thread, const pthread_attr_t *how, void *(*fn)(void *), void *arg),
      (thread, how, fn, arg), errno)
@@ -423,15 +459,48 @@ int open(const char *path, int flags, ...)
     return REAL(open)(path, flags, how);
 }
 
+int openat(int folder, const char *path, int flags, ...)
+{
+    va_list rest;
+    mode_t how;
+
+    va_start(rest, flags);
+    how = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    if (fails(KIND_openat, __builtin_return_address(0), false))
+        return -1;
+    return REAL(openat)(folder, path, flags, how);
+}
+
+static enum kind kind_of_fcntl(int what, long arg)
+{
+    switch (what) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        return KIND_fcntl_dup;
+    case F_SETLK: /* to unlock one byte cannot fail */
+    case F_OFD_SETLK:
+        return ((const struct flock *)arg)->l_type == F_UNLCK ? KIND_NONE : KIND_fcntl_lock;
+    case F_GETLK:
+        return KIND_fcntl_look;
+    case F_ADD_SEALS: /* nor can these, on a new memfd */
+    case F_GET_SEALS:
+        return KIND_NONE;
+    default:
+        return KIND_fcntl;
+    }
+}
+
 int fcntl(int fd, int what, ...)
 {
     va_list rest;
+    enum kind kind;
     long arg;
-    enum kind kind = what == F_DUPFD_CLOEXEC || what == F_DUPFD ? KIND_fcntl_dup : KIND_fcntl;
 
     va_start(rest, what);
     arg = va_arg(rest, long);
     va_end(rest);
+    kind = kind_of_fcntl(what, arg);
     return fails(kind, __builtin_return_address(0), false) ? -1 : REAL(fcntl)(fd, what, arg);
 }
 
@@ -471,6 +540,8 @@ static enum kind kind_of_call(long number, long operation)
         return operation == FUTEX_WAKE ? KIND_NONE : KIND_sys_futex;
     case SYS_futex_waitv:
         return KIND_sys_futex;
+    case SYS_renameat2:
+        return KIND_sys_renameat2;
     case SYS_close_range:
         return KIND_sys_close_range;
     default:

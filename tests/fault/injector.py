@@ -13,6 +13,7 @@ import sys
 BUILD = pathlib.Path(os.environ.get("PLAIT_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 LIBRARY = BUILD / "tests/libplait-inject.so"
 IN_LIBRARY = 1 << 63
+NAMES, NAME_BYTES = 96, 24  # as in struct state
 
 # The errors that each kind of call may really give (the first one also for those that are not listed: EIO).
 MEMORY, TABLES = ("ENOMEM",), ("EMFILE", "ENFILE", "ENOMEM")
@@ -20,11 +21,16 @@ ERRORS = {
     "malloc": MEMORY, "calloc": MEMORY, "realloc": MEMORY, "mmap": MEMORY, "getdelim": ("ENOMEM", "EIO"),
     "open": ("EMFILE", "ENFILE", "EACCES", "ENOMEM"), "fopen": TABLES, "opendir": TABLES, "pipe2": TABLES,
     "socketpair": TABLES, "eventfd": TABLES, "memfd_create": TABLES, "mkostemp": ("EMFILE", "ENOSPC"), "signalfd": TABLES,
-    "fcntl": ("EINVAL",), "fcntl_dup": ("EMFILE",), "dup2": ("EBUSY",),
+    "fcntl": ("EINVAL",), "fcntl_dup": ("EMFILE",), "fcntl_lock": ("ENOLCK", "EAGAIN", "EINTR"), "fcntl_look": ("ENOMEM",),
+    "dup2": ("EBUSY",), "openat": TABLES, "fdopendir": MEMORY, "socket": TABLES, "bind": ("EADDRINUSE", "ENOMEM"),
     "read": ("EINTR", "EIO"), "pread": ("EINTR", "EIO"), "write": ("EINTR", "ENOSPC", "EIO"), "pwrite": ("EINTR", "ENOSPC"),
-    "fallocate": ("EOPNOTSUPP", "ENOSPC"), "stat": ("ENOMEM", "EACCES"), "access": ("EACCES",), "mkdir": ("ENOSPC",),
+    "fallocate": ("ENOSPC", "EOPNOTSUPP", "EINTR"), "posix_fallocate": ("ENOSPC", "EINTR"), "madvise": ("ENOMEM", "EINVAL"),
+    "mprotect": MEMORY, "ftruncate": ("ENOMEM", "EINTR"), "lstat": MEMORY, "fstatat": MEMORY,
+    "readlink": ("ENOMEM", "EACCES"), "readlinkat": MEMORY, "fchmod": ("EPERM",), "linkat": ("ENOSPC", "EEXIST", "ENOENT"),
+    "sys_renameat2": ("ENOSPC", "EEXIST", "EINVAL"),
+    "stat": ("ENOMEM", "EACCES"), "access": ("EACCES",), "mkdir": ("ENOSPC",),
     "sendmsg": ("EINTR", "EAGAIN", "ENOBUFS", "ENOMEM"), "recvmsg": ("EINTR", "ENOMEM"),
-    "ppoll": ("EINTR", "ENOMEM"), "fork": ("EAGAIN", "ENOMEM"), "clone": ("EAGAIN", "ENOMEM"),
+    "ppoll": ("EINTR", "ENOMEM"), "poll": ("EINTR",), "fork": ("EAGAIN", "ENOMEM"), "clone": ("EAGAIN", "ENOMEM"),
     "pthread_create": ("EAGAIN",), "wait4": ("EINTR",), "waitpid": ("EINTR",), "sigaction": ("EINVAL",),
     "prctl": ("EINVAL",), "getrlimit": ("EINVAL",), "getrandom": ("EAGAIN", "ENOSYS"), "setpgid": ("EPERM",),
     "chdir": ("EACCES", "EIO"), "setpriority": ("EPERM", "EACCES"), "execve": ("ENOMEM", "EAGAIN", "EACCES", "ETXTBSY"),
@@ -34,7 +40,7 @@ ERRORS = {
 # What may also be used up for good.
 LASTING = {"malloc", "calloc", "realloc", "mmap", "open", "fopen", "opendir", "pipe2", "socketpair", "eventfd", "memfd_create",
            "mkostemp", "signalfd", "fcntl_dup", "write", "pwrite", "fork", "clone", "pthread_create", "sys_clone",
-           "sys_pidfd_open"}
+           "sys_pidfd_open", "openat", "socket", "fallocate", "posix_fallocate", "madvise"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +73,8 @@ class Injection:
         """Reads the file: self.reached, self.failed, self.first (the first point that failed) and self.points."""
         data = self.file.read_bytes()
         n_kinds, self.reached, self.failed, _ = struct.unpack_from("4I", data)
-        self.kinds = [data[16 + 24 * i:40 + 24 * i].split(b"\0")[0].decode() for i in range(n_kinds)]
-        at = 16 + 24 * 64
+        self.kinds = [data[16 + NAME_BYTES * i:][:NAME_BYTES].split(b"\0")[0].decode() for i in range(n_kinds)]
+        at = 16 + NAME_BYTES * NAMES
         points = [Point(self.kinds[kind], place, bool(is_fork), error)
                   for place, kind, is_fork, error in struct.iter_unpack("QHHI", data[at:at + 16 * (self.reached + 1)])]
         self.first, self.points = points[0], points[1:]

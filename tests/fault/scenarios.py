@@ -1,8 +1,9 @@
-"""Small runs of the tool for the fault injector: what is run, and what a whole result looks like.
+"""Small runs of the tool and of the library for the fault injector: what is run, and what a whole result looks like.
 
 SPDX-License-Identifier: MIT
 """
 import json
+import os
 import pathlib
 
 HEADER = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n"
@@ -31,23 +32,26 @@ def logged_and_printed(run):
 
 
 class Scenario:
-    """words: the command line behind `plait`; {log}, {dir} and {tmp} stand for places of this run.
+    """words: the command line behind the program; {log}, {dir} and {tmp} stand for places of this run, {id} for a name.
 
     whole    what of a run must be as without faults when it says that it succeeded
     code     the exit status without faults
     log      what the job log holds before the run; None: there is none
     to_file  standard output is a file, not a pipe
     environment  more of it
+    program  what is run: the tool, or one of tests/fault, which judges its own result
+    cannot_fail  kinds of calls that cannot fail on what they are used for there
     """
 
     def __init__(self, name, *words, whole=sorted_lines, code=0, log=None, stdin=b"", to_file=False,
-                 environment=None):
+                 environment=None, program="plait", cannot_fail=()):
         self.name, self.words, self.whole, self.code = name, words, whole, code
+        self.program, self.cannot_fail = program, cannot_fail
         self.log, self.stdin, self.to_file = log, stdin, to_file
         self.environment = environment or {}
 
     def command(self, folder):
-        places = {"log": str(folder / "log"), "dir": str(folder), "tmp": str(folder / "tmp")}
+        places = {"log": str(folder / "log"), "dir": str(folder), "tmp": str(folder / "tmp"), "id": f"{os.getpid()}-{folder.name}"}
         return [place(word, places) for word in self.words]
 
     def prepare(self, folder):
@@ -109,4 +113,23 @@ TOOL = [
     Scenario("info", "info", whole=at_all),
     Scenario("info-json", "info", "--json", whole=at_all),
     Scenario("help", "help", "map", whole=exact),
+]
+
+
+def judges_itself(_):
+    return True
+
+
+def shared(name, *words, environment=None):
+    """All its files are local, or in memory: fstat has no network to ask."""
+    return Scenario(name, *words, whole=judges_itself, program="fault-shared-program", environment=environment,
+                    cannot_fail=("fstat",))
+
+
+LIBRARY = [
+    Scenario("tasks", whole=judges_itself, program="fault-task-program"),
+    *(shared(f"shared-{part}", part) for part in ("heap", "sync", "queue", "values", "pipe", "select")),
+    shared("segment", "segment", "fault-{id}"),
+    shared("segment-path", "segment", "{dir}/segment"),
+    shared("segment-named-file", "segment", "{dir}/segment", environment={"PLAIT_INJECT_NO_TMPFILE": "1"}),
 ]
