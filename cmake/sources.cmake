@@ -79,6 +79,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/chan/pipe.c
     src/chan/priority_queue.c
     src/chan/queue.c
+    src/chan/queue_lanes.c
     src/chan/queue_select.c
     src/chan/queue_wait.c
     src/chan/ring_get.c

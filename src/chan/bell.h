@@ -53,6 +53,13 @@ static inline bool plait__bell_one_will_do(uint32_t value, uint32_t there)
     return !(value & PLAIT__BELL_MIXED) && plait__bell_want(value) <= there;
 }
 
+/* The hint goes, nobody is woken: for a bell that only tells whom another one is to wake. Before
+ * that one is rung. */
+static inline void plait__bell_hush(uint32_t *bell)
+{
+    __atomic_fetch_and(bell, ~PLAIT__BELL_AWAITED, __ATOMIC_SEQ_CST);
+}
+
 /* Wakes one, if somebody is announced; all, if they want different things. */
 void plait__bell_ring(uint32_t *bell);
 /* Wakes all, announced or not. */

@@ -82,6 +82,7 @@ int plait_queue_shutdown(plait_queue *queue, bool immediate)
 /* ---- putting ---- */
 
 struct items {
+    struct plait__ring *lane;
     const plait_bytes *items;
     size_t count;
 };
@@ -90,14 +91,18 @@ static ssize_t try_put(plait_queue *queue, void *arg, struct plait__look look)
 {
     const struct items *items = arg;
 
-    return plait__ring_put_many(&queue->ring, items->items, items->count, look);
+    (void)queue;
+    return plait__ring_put_many(items->lane, items->items, items->count, look);
 }
 
-static ssize_t put_slowly(plait_queue *queue, const plait_bytes *items, size_t count,
-                          plait_deadline until)
+/* Apart from its callers, which stay the faster. */
+static __attribute__((noinline)) ssize_t put_slowly(plait_queue *queue, unsigned lane,
+                                                    const plait_bytes *items, size_t count,
+                                                    plait_deadline until)
 {
-    struct items arg = { items, count };
-    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_put, &arg, items[0].size };
+    struct plait__ring *ring = plait__ring_lane(&queue->ring, lane);
+    struct items arg = { ring, items, count };
+    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_put, &arg, ring, items[0].size };
 
     return plait__queue_wait(queue, &call, until);
 }
@@ -111,7 +116,21 @@ int plait_queue_put(plait_queue *queue, const void *bytes, size_t n, plait_deadl
         return -EINVAL;
     rc = plait__ring_put(&queue->ring, bytes, n, first_look(until));
     if (rc == -EAGAIN)
-        rc = put_slowly(queue, &item, 1, until);
+        rc = put_slowly(queue, 0, &item, 1, until);
+    return rc < 0 ? (int)rc : 0;
+}
+
+int plait_queue_put_lane(plait_queue *queue, unsigned lane, const void *bytes, size_t n,
+                         plait_deadline until)
+{
+    plait_bytes item = { bytes, n };
+    ssize_t rc;
+
+    if (queue == NULL || lane >= queue->ring.n_lanes || (bytes == NULL && n > 0))
+        return -EINVAL;
+    rc = plait__ring_put(plait__ring_lane(&queue->ring, lane), bytes, n, first_look(until));
+    if (rc == -EAGAIN)
+        rc = put_slowly(queue, lane, &item, 1, until);
     return rc < 0 ? (int)rc : 0;
 }
 
@@ -129,7 +148,7 @@ ssize_t plait_queue_put_many(plait_queue *queue, const plait_bytes *items, size_
     while (n < count && rc >= 0) {
         rc = plait__ring_put_many(&queue->ring, items + n, count - n, first_look(until));
         if (rc == -EAGAIN)
-            rc = put_slowly(queue, items + n, count - n, until);
+            rc = put_slowly(queue, 0, items + n, count - n, until);
         n += rc > 0 ? (size_t)rc : 0;
     }
     return n > 0 ? (ssize_t)n : rc;
@@ -150,7 +169,7 @@ static ssize_t try_reserve(plait_queue *queue, void *arg, struct plait__look loo
 int plait_queue_reserve(plait_queue *queue, void **ret, size_t n, plait_deadline until)
 {
     struct reservation arg = { NULL, n };
-    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_reserve, &arg, n };
+    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_reserve, &arg, &queue->ring, n };
     ssize_t rc;
 
     if (queue == NULL || ret == NULL)
@@ -180,42 +199,46 @@ struct room {
     size_t cap;
 };
 
-static ssize_t try_get(plait_queue *queue, void *arg, struct plait__look look)
+static ssize_t get_from(struct plait__ring *lane, void *arg, struct plait__look look)
 {
     const struct room *room = arg;
 
-    return plait__ring_get(&queue->ring, room->buf, room->cap, look);
+    return plait__ring_get(lane, room->buf, room->cap, look);
 }
 
-static ssize_t try_peek(plait_queue *queue, void *arg, struct plait__look look)
+static ssize_t peek_from(struct plait__ring *lane, void *arg, struct plait__look look)
 {
     const struct room *room = arg;
 
-    return plait__ring_peek(&queue->ring, room->buf, room->cap, look);
+    return plait__ring_peek(lane, room->buf, room->cap, look);
 }
 
-static ssize_t try_get_many(plait_queue *queue, void *arg, struct plait__look look)
+static ssize_t get_many_from(struct plait__ring *lane, void *arg, struct plait__look look)
 {
-    return plait__ring_get_many(&queue->ring, arg, look);
+    return plait__ring_get_many(lane, arg, look);
 }
 
-static ssize_t try_borrow(plait_queue *queue, void *arg, struct plait__look look)
+static ssize_t borrow_from(struct plait__ring *lane, void *arg, struct plait__look look)
 {
-    return plait__ring_borrow(&queue->ring, arg, look);
+    return plait__ring_borrow(lane, arg, look);
 }
 
-static ssize_t try_lease(plait_queue *queue, void *arg, struct plait__look look)
+static ssize_t lease_from(struct plait__ring *lane, void *arg, struct plait__look look)
 {
-    return plait__ring_lease(&queue->ring, arg, look);
+    return plait__ring_lease(lane, arg, look);
 }
 
-static ssize_t wait_to_get(plait_queue *queue,
-                           ssize_t (*attempt)(plait_queue *, void *, struct plait__look), void *arg,
-                           plait_deadline until)
+/* The first lane said this: are there others, do we wait? */
+static ssize_t get_slowly(plait_queue *queue, ssize_t rc, struct plait__queue_get get,
+                          plait_deadline until)
 {
-    struct plait__queue_call call = { .side = PLAIT__QUEUE_GETS, .attempt = attempt, .arg = arg };
+    struct plait__queue_call call = { .side = PLAIT__QUEUE_GETS,
+                                      .attempt = plait__queue_first,
+                                      .arg = &get };
 
-    return plait__queue_wait(queue, &call, until);
+    if ((rc == -EAGAIN || rc == -EPIPE) && queue->ring.n_lanes > 1)
+        rc = plait__queue_first(queue, &get, first_look(until));
+    return rc == -EAGAIN ? plait__queue_wait(queue, &call, until) : rc;
 }
 
 ssize_t plait_queue_get(plait_queue *queue, void *buf, size_t cap, plait_deadline until)
@@ -226,7 +249,8 @@ ssize_t plait_queue_get(plait_queue *queue, void *buf, size_t cap, plait_deadlin
     if (queue == NULL || (buf == NULL && cap > 0))
         return -EINVAL;
     rc = plait__ring_get(&queue->ring, buf, cap, first_look(until));
-    return rc == -EAGAIN ? wait_to_get(queue, try_get, &room, until) : rc;
+    return rc >= 0 ? rc
+                   : get_slowly(queue, rc, (struct plait__queue_get){ get_from, &room }, until);
 }
 
 ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, plait_deadline until)
@@ -237,7 +261,8 @@ ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, plait_deadli
     if (queue == NULL || (buf == NULL && cap > 0))
         return -EINVAL;
     rc = plait__ring_peek(&queue->ring, buf, cap, first_look(until));
-    return rc == -EAGAIN ? wait_to_get(queue, try_peek, &room, until) : rc;
+    return rc >= 0 ? rc
+                   : get_slowly(queue, rc, (struct plait__queue_get){ peek_from, &room }, until);
 }
 
 ssize_t plait_queue_get_alloc(plait_queue *queue, void **ret, plait_deadline until)
@@ -271,8 +296,12 @@ ssize_t plait_queue_get_many(plait_queue *queue, const plait_queue_batch *batch,
         (batch->buf == NULL && batch->cap > 0))
         return -EINVAL;
     ours = *batch;
-    rc = try_get_many(queue, &ours, first_look(until));
-    return rc == -EAGAIN ? wait_to_get(queue, try_get_many, &ours, until) : rc;
+    rc = plait__ring_get_many(&queue->ring, &ours, first_look(until));
+    if (rc < 0)
+        rc = get_slowly(queue, rc, (struct plait__queue_get){ get_many_from, &ours }, until);
+    if (rc > 0 && queue->ring.n_lanes > 1)
+        rc = (ssize_t)plait__queue_get_more(queue, &ours, (size_t)rc);
+    return rc;
 }
 
 ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait_deadline until)
@@ -283,8 +312,8 @@ ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait_deadline 
     if (queue == NULL || ret == NULL)
         return -EINVAL;
     rc = plait__ring_borrow(&queue->ring, &bytes, first_look(until));
-    if (rc == -EAGAIN)
-        rc = wait_to_get(queue, try_borrow, &bytes, until);
+    if (rc < 0)
+        rc = get_slowly(queue, rc, (struct plait__queue_get){ borrow_from, &bytes }, until);
     if (rc >= 0)
         *ret = bytes;
     return rc;
@@ -292,7 +321,11 @@ ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait_deadline 
 
 int plait_queue_release(plait_queue *queue, const void *bytes)
 {
-    return queue == NULL ? -EINVAL : plait__ring_release(&queue->ring, bytes);
+    int rc = queue == NULL ? -EINVAL : plait__ring_release(&queue->ring, bytes);
+
+    for (uint32_t i = 1; rc == -EINVAL && queue != NULL && i < queue->ring.n_lanes; i++)
+        rc = plait__ring_release(plait__ring_lane(&queue->ring, i), bytes);
+    return rc;
 }
 
 int plait_queue_lease(plait_queue *queue, plait_lease *ret, plait_deadline until)
@@ -302,9 +335,9 @@ int plait_queue_lease(plait_queue *queue, plait_lease *ret, plait_deadline until
 
     if (queue == NULL || ret == NULL)
         return -EINVAL;
-    rc = try_lease(queue, &lease, first_look(until));
-    if (rc == -EAGAIN)
-        rc = wait_to_get(queue, try_lease, &lease, until);
+    rc = plait__ring_lease(&queue->ring, &lease, first_look(until));
+    if (rc < 0)
+        rc = get_slowly(queue, rc, (struct plait__queue_get){ lease_from, &lease }, until);
     if (rc == 0)
         *ret = lease;
     return (int)rc;
@@ -336,7 +369,11 @@ bool plait_queue_is_empty(const plait_queue *queue)
 
 bool plait_queue_is_full(const plait_queue *queue)
 {
-    return queue != NULL && !plait__ring_has_room(&queue->ring, 0);
+    bool is_full = queue != NULL;
+
+    for (uint32_t i = 0; is_full && i < queue->ring.n_lanes; i++)
+        is_full = !plait__ring_has_room(plait__ring_lane(&queue->ring, i), 0);
+    return is_full;
 }
 
 /* ---- joining ---- */

@@ -11,8 +11,9 @@
 struct plait_queue {
     void *block;           /* const: what the heap gave; we begin at the next cache line in it */
     uint32_t is_destroyed; /* atomic */
+    int64_t look;          /* atomic: when a lane that is passed over is looked at thoroughly */
     struct plait__visits visits; /* of those who wait */
-    struct plait__ring ring;     /* its bytes follow */
+    struct plait__ring ring;     /* the first lane; its bytes follow, and the other lanes */
 };
 
 enum plait__queue_side {
@@ -27,8 +28,20 @@ struct plait__queue_call {
     /* what the ring says; -EAGAIN: wait and try again */
     ssize_t (*attempt)(plait_queue *queue, void *arg, struct plait__look look);
     void *arg;
-    size_t bytes; /* that it wants to put */
+    struct plait__ring *lane; /* that it puts into */
+    size_t bytes;             /* that it wants to put */
 };
+
+/* How something is got from one lane: what the ring says. */
+struct plait__queue_get {
+    ssize_t (*from)(struct plait__ring *lane, void *arg, struct plait__look look);
+    void *arg;
+};
+
+/* An attempt, whose arg is a plait__queue_get: at the first lane that has an item. */
+ssize_t plait__queue_first(plait_queue *queue, void *arg, struct plait__look look);
+/* Adds to a batch that has n items what the lanes have. How many are in it. */
+size_t plait__queue_get_more(plait_queue *queue, const plait_queue_batch *batch, size_t n);
 
 /* An attempt said -EAGAIN: tries until it says something else. Or -ETIMEDOUT, -ECANCELED. */
 ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *call,

@@ -32,17 +32,25 @@ static int check_destroyed(const plait_queue *queue)
 
 /* ---- getting ---- */
 
+static ssize_t peek(struct plait__ring *lane, void *arg, struct plait__look look)
+{
+    (void)arg;
+    return plait__ring_peek(lane, NULL, 0, look);
+}
+
 /* Not what plait__ring_may_get says: an item that is not committed is there, but not to be had, and
  * who is told of it would ask again and again. */
 static int has_item(plait_queue *queue, bool thorough)
 {
     struct plait__look look = { PLAIT_NOWAIT, thorough };
+    struct plait__queue_get get = { peek, NULL };
     ssize_t rc = -EAGAIN;
 
     /* seq_cst: the partner of who puts, and then looks at the bell; may_get sees no less */
-    (void)__atomic_load_n(&queue->ring.tail, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < queue->ring.n_lanes; i++)
+        (void)__atomic_load_n(&plait__ring_lane(&queue->ring, i)->tail, __ATOMIC_SEQ_CST);
     if (thorough || plait__ring_may_get(&queue->ring))
-        rc = plait__ring_peek(&queue->ring, NULL, 0, look);
+        rc = plait__queue_first(queue, &get, look);
     if (rc == -EAGAIN || rc == -ETIMEDOUT) /* -ETIMEDOUT: of its lock */
         return 0;
     return rc == -ECANCELED || rc == -ENOMEM || rc == -EUSERS ? (int)rc : 1;
@@ -55,7 +63,7 @@ static int look_get(const plait_waitable *on, struct plait__watch *watch, struct
 
     if (rc == 0 && how.will_sleep) {
         watch->word = &queue->ring.get_bell;
-        watch->expected = plait__bell_announce(watch->word, 0);
+        watch->expected = plait__ring_announce(&queue->ring, watch->word);
         watch->in_slices = true;
     }
     if (rc == 0)

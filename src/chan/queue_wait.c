@@ -27,7 +27,7 @@ static uint32_t *bell_of(plait_queue *queue, const struct plait__queue_call *cal
     case PLAIT__QUEUE_GETS:
         return &queue->ring.get_bell;
     case PLAIT__QUEUE_PUTS:
-        return &queue->ring.put_bell;
+        return &call->lane->put_bell;
     case PLAIT__QUEUE_JOINS:
         break;
     }
@@ -40,20 +40,29 @@ static bool may_succeed(plait_queue *queue, const struct plait__queue_call *call
     case PLAIT__QUEUE_GETS:
         return plait__ring_may_get(&queue->ring);
     case PLAIT__QUEUE_PUTS:
-        return plait__ring_may_put(&queue->ring, call->bytes);
+        return plait__ring_may_put(call->lane, call->bytes);
     case PLAIT__QUEUE_JOINS:
         break;
     }
     return plait__ring_unfinished(&queue->ring) == 0;
 }
 
+/* What the dead left in the way of those who join. */
+static void tidy_all(plait_queue *queue)
+{
+    for (uint32_t i = 0; i < queue->ring.n_lanes; i++)
+        plait__ring_tidy(plait__ring_lane(&queue->ring, i), true);
+}
+
 static uint32_t announce(plait_queue *queue, const struct plait__queue_call *call, bool thorough)
 {
+    if (thorough)
+        plait__ring_follow_first(&queue->ring);
     if (call->side == PLAIT__QUEUE_PUTS)
-        return plait__ring_announce_put(&queue->ring, call->bytes, thorough);
+        return plait__ring_announce_put(call->lane, call->bytes, thorough);
     if (thorough && call->side == PLAIT__QUEUE_JOINS)
-        plait__ring_tidy(&queue->ring, true);
-    return plait__bell_announce(bell_of(queue, call), 0);
+        tidy_all(queue);
+    return plait__ring_announce(&queue->ring, bell_of(queue, call));
 }
 
 static ssize_t spin(plait_queue *queue, const struct plait__queue_call *call, plait_deadline until)
@@ -103,8 +112,10 @@ static ssize_t try_at_once(plait_queue *queue, const struct plait__queue_call *c
 {
     ssize_t rc;
 
-    if (call->side != PLAIT__QUEUE_GETS)
-        plait__ring_tidy(&queue->ring, true);
+    if (call->side == PLAIT__QUEUE_PUTS)
+        plait__ring_tidy(call->lane, true);
+    else if (call->side == PLAIT__QUEUE_JOINS)
+        tidy_all(queue);
     rc = call->attempt(queue, call->arg, (struct plait__look){ until, true });
     return rc == -EAGAIN ? -ETIMEDOUT : rc;
 }

@@ -38,6 +38,12 @@
  * A declared single producer (consumer) is one process that keeps its lock while it lives, and so
  * needs no atomic exchange to take it; another process is refused until that one is dead.
  *
+ * The lanes of a queue are as many rings, one behind the other, each with its bounds, its locks and
+ * its putters' bell. Who gets or joins does it at all of them, and sleeps at the first one's bell; the
+ * bells of the others only tell that somebody does. What is said about all lanes lies in the first
+ * one: who waits there, how many items are finished, and whether it is the end (a process may be
+ * killed when it has closed some of them: the others follow the first).
+ *
  * models/ring.pml is the model of it.
  */
 #ifndef PLAIT__CHAN_RING_H
@@ -71,7 +77,9 @@ struct plait__ring {
     uint32_t max_leases;
     uint32_t max_kib; /* most in parcels, unless it is one alone */
     uint64_t max_item_bytes;
-    uint64_t at_once; /* most bytes that are put with the lock taken once */
+    uint64_t at_once;    /* most bytes that are put with the lock taken once */
+    uint64_t lane_bytes; /* from one lane to the next */
+    uint32_t n_lanes, lane;
     bool has_one_producer, has_one_consumer;
 
     uint32_t put_lock __attribute__((aligned(PLAIT__RING_LINE)));
@@ -99,7 +107,8 @@ struct plait__ring {
     uint32_t get_bell __attribute__((aligned(PLAIT__RING_LINE)));
     uint32_t put_bell;
     uint32_t join_bell;
-    uint32_t finished; /* atomic: items that plait__ring_task_done was called for */
+    uint32_t
+        finished; /* atomic, in the first lane: items that plait__ring_task_done was called for */
 
     char data[] __attribute__((aligned(PLAIT__RING_LINE))); /* then the entries of leases */
 };
@@ -112,12 +121,17 @@ struct plait__look {
     bool thorough;
 };
 
-/* How many bytes a ring takes. 0, -EINVAL. */
+/* How many bytes a ring takes, or several: all lanes. 0, -EINVAL. */
 int plait__ring_bytes(const plait_queue_opts *opts, size_t *ret);
-/* pre: zero bytes at a multiple of PLAIT__RING_LINE; opts as for plait__ring_bytes. */
-void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts);
-/* Frees what lies elsewhere. pre: nobody uses the ring. */
-void plait__ring_fini(struct plait__ring *ring);
+/* All lanes. pre: at a multiple of PLAIT__RING_LINE; opts as for plait__ring_bytes. */
+void plait__ring_init(struct plait__ring *first, const plait_queue_opts *opts);
+/* Of all lanes: frees what lies elsewhere. pre: nobody uses them. */
+void plait__ring_fini(struct plait__ring *first);
+
+static inline struct plait__ring *plait__ring_lane(const struct plait__ring *first, uint32_t lane)
+{
+    return (struct plait__ring *)((uintptr_t)first + lane * first->lane_bytes);
+}
 
 /* All of these return at once but for other tasks inside. What they share: -EAGAIN: there is no
  * room, or no item · -EPIPE: closed (and drained) · -EMSGSIZE · -EBUSY: another process is the
@@ -141,30 +155,39 @@ int plait__ring_release(struct plait__ring *ring, const void *bytes);
 
 /* -EAGAIN also: max_leases. Sets all of ret but the queue. */
 int plait__ring_lease(struct plait__ring *ring, plait_lease *ret, struct plait__look look);
-/* -EINVAL: it is no lease of this process's. */
-int plait__ring_ack(struct plait__ring *ring, const plait_lease *lease);
-int plait__ring_nack(struct plait__ring *ring, const plait_lease *lease);
+/* From whichever lane. -EINVAL: it is no lease of this process's. */
+int plait__ring_ack(struct plait__ring *first, const plait_lease *lease);
+int plait__ring_nack(struct plait__ring *first, const plait_lease *lease);
 
 /* Announces a task that wants to put so many bytes at put_bell: what to wait on. */
 uint32_t plait__ring_announce_put(struct plait__ring *ring, size_t n, bool thorough);
+/* So, a task that wants to get or to join, at a bell of the first lane. */
+uint32_t plait__ring_announce(struct plait__ring *first, uint32_t *bell);
 /* Is it worth a look? Takes no lock. */
 bool plait__ring_may_put(const struct plait__ring *ring, size_t n);
-bool plait__ring_may_get(const struct plait__ring *ring);
+/* At any lane? */
+bool plait__ring_may_get(const struct plait__ring *first);
+/* Is it open, and nothing in it that is not handed over, or leased? */
+bool plait__ring_is_idle(const struct plait__ring *ring);
 bool plait__ring_has_room(const struct plait__ring *ring, size_t n);
 
 /* Steps over what the dead and the aborted left, and frees what can be freed. */
 void plait__ring_tidy(struct plait__ring *ring, bool thorough);
-void plait__ring_close(struct plait__ring *ring);
-/* Closes it; what is in it is not handed over any more. */
-void plait__ring_drop(struct plait__ring *ring);
 bool plait__ring_is_closed(const struct plait__ring *ring);
+
+/* All lanes, from here on. */
+void plait__ring_close(struct plait__ring *first);
+/* Closes them; what is in them is not handed over any more. */
+void plait__ring_drop(struct plait__ring *first);
+/* Who closed or dropped the first may have been killed before all was done. */
+void plait__ring_follow_first(struct plait__ring *first);
 /* Items that are put and not taken yet, or given back; an aborted one counts until those before it
  * are taken. */
-size_t plait__ring_size(const struct plait__ring *ring);
+size_t plait__ring_size(const struct plait__ring *first);
 
 /* Items that were put and not finished yet. */
-uint32_t plait__ring_unfinished(const struct plait__ring *ring);
+uint32_t plait__ring_unfinished(const struct plait__ring *first);
 /* 0, -EINVAL: there is none. */
-int plait__ring_task_done(struct plait__ring *ring);
+int plait__ring_task_done(struct plait__ring *first);
 
 #endif

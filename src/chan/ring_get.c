@@ -444,12 +444,29 @@ static unsigned clear(struct plait__ring *ring, bool thorough)
     return found.whom | reclaim(ring);
 }
 
-bool plait__ring_may_get(const struct plait__ring *ring)
+static bool may_get_from(const struct plait__ring *ring)
 {
     uint64_t tail = load_relaxed(&ring->tail);
 
     return (tail & PLAIT__RING_CLOSED) || !is_same_place(tail, load_relaxed(&ring->take)) ||
            load_relaxed32(&ring->has_back) != 0;
+}
+
+bool plait__ring_may_get(const struct plait__ring *first)
+{
+    for (uint32_t i = 0; i < first->n_lanes; i++)
+        if (may_get_from(plait__ring_lane(first, i)))
+            return true;
+    return false;
+}
+
+bool plait__ring_is_idle(const struct plait__ring *ring)
+{
+    /* seq_cst: who is announced sees what was put; the partner is move_tail of ring_put.c */
+    uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
+
+    return !(tail & PLAIT__RING_CLOSED) && is_same_place(tail, load_relaxed(&ring->free)) &&
+           load_relaxed32(&ring->leases) == 0 && load_relaxed32(&ring->is_dropped) == 0;
 }
 
 /* Announced with the lock held, the next who frees something sees it without a barrier of his own; a

@@ -41,7 +41,8 @@ enum {
 };
 
 enum {
-    MOST_ATTEMPTS = 4095
+    MOST_ATTEMPTS = 4095,
+    ENTRY_BITS = 16, /* of an entry's number; above it is the lane */
 };
 
 #define LOOK_EVERY_NS INT64_C(50000000) /* where getters never sleep */
@@ -292,24 +293,35 @@ int plait__lease_release(struct plait__ring *ring, const void *bytes)
 /* The entry of a lease, if it is ours still; else NULL. */
 static struct lease *entry_of(struct plait__ring *ring, const plait_lease *lease)
 {
-    struct lease *entry = first_entry(ring) + lease->entry;
+    uint32_t i = lease->entry & ((1U << ENTRY_BITS) - 1);
+    struct lease *entry = first_entry(ring) + i;
 
-    if (lease->entry >= ring->max_leases || state_of(lease->word) != HELD ||
+    if (i >= ring->max_leases || state_of(lease->word) != HELD ||
         owner_of(lease->word) != plait__member_self() || load(entry) != lease->word)
         return NULL;
     return entry;
 }
 
-int plait__ring_ack(struct plait__ring *ring, const plait_lease *lease)
+/* The lane that it was leased from; else NULL. */
+static struct plait__ring *lane_of(const struct plait__ring *first, const plait_lease *lease)
 {
-    struct lease *entry = entry_of(ring, lease);
+    uint32_t lane = lease->entry >> ENTRY_BITS;
+
+    return lane < first->n_lanes ? plait__ring_lane(first, lane) : NULL;
+}
+
+int plait__ring_ack(struct plait__ring *first, const plait_lease *lease)
+{
+    struct plait__ring *ring = lane_of(first, lease);
+    struct lease *entry = ring == NULL ? NULL : entry_of(ring, lease);
 
     return entry == NULL ? -EINVAL : finish(ring, entry, lease->word, lease->parcel);
 }
 
-int plait__ring_nack(struct plait__ring *ring, const plait_lease *lease)
+int plait__ring_nack(struct plait__ring *first, const plait_lease *lease)
 {
-    struct lease *entry = entry_of(ring, lease);
+    struct plait__ring *ring = lane_of(first, lease);
+    struct lease *entry = ring == NULL ? NULL : entry_of(ring, lease);
 
     if (entry == NULL ||
         !change(entry, lease->word, make_word(BACK, 0, attempts_of(lease->word), 0)))
@@ -383,7 +395,7 @@ static void hold(struct plait__ring *ring, struct lease *entry, plait_lease *ret
     if (attempts < MOST_ATTEMPTS)
         attempts++;
     ret->word = make_word(HELD, plait__member_self(), attempts, ++ring->lease_token & 0x7ffff);
-    ret->entry = (uint32_t)(entry - first_entry(ring));
+    ret->entry = ring->lane << ENTRY_BITS | (uint32_t)(entry - first_entry(ring));
     ret->parcel = parcel_of(entry);
     ret->bytes = bytes_of(entry);
     ret->size = entry->size;

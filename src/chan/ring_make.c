@@ -16,6 +16,7 @@ enum {
     MAX_LEASES = 1 << 16,
     MIN_BYTES = 64,
     MAX_ITEMS = 1 << 30, /* marks count items in 31 bits */
+    MAX_LANES = 8,
 };
 
 /* ---- making ---- */
@@ -39,15 +40,25 @@ static uint32_t leases_of(const plait_queue_opts *opts)
     return opts->max_leases == 0 ? DEFAULT_LEASES : (uint32_t)opts->max_leases;
 }
 
+static uint32_t lanes_of(const plait_queue_opts *opts)
+{
+    return opts->lanes == 0 ? 1 : (uint32_t)opts->lanes;
+}
+
+static size_t lane_bytes_of(const plait_queue_opts *opts)
+{
+    return sizeof(struct plait__ring) + (size_t)ring_granules(limit_of(opts)) * GRANULE +
+           leases_of(opts) * sizeof(struct lease);
+}
+
 int plait__ring_bytes(const plait_queue_opts *opts, size_t *ret)
 {
     if (opts->max_bytes != 0 &&
         (opts->max_bytes < MIN_BYTES || opts->max_bytes / GRANULE > MAX_GRANULES))
         return -EINVAL;
-    if (opts->max_leases > MAX_LEASES)
+    if (opts->max_leases > MAX_LEASES || opts->lanes > MAX_LANES)
         return -EINVAL;
-    *ret = sizeof(struct plait__ring) + (size_t)ring_granules(limit_of(opts)) * GRANULE +
-           leases_of(opts) * sizeof(struct lease);
+    *ret = lanes_of(opts) * lane_bytes_of(opts);
     return 0;
 }
 
@@ -61,11 +72,14 @@ static uint64_t at_once_of(const struct plait__ring *ring, const plait_queue_opt
     return most < ring->max_item_bytes ? most : ring->max_item_bytes;
 }
 
-void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts)
+static void init_lane(struct plait__ring *ring, uint32_t lane, const plait_queue_opts *opts)
 {
     bool has_max = opts->max_items != 0 && opts->max_items < MAX_ITEMS;
 
-    PLAIT__ASSERT((uintptr_t)ring % PLAIT__RING_LINE == 0);
+    memset(ring, 0, sizeof *ring);
+    ring->n_lanes = lanes_of(opts);
+    ring->lane = lane;
+    ring->lane_bytes = lane_bytes_of(opts);
     ring->limit = limit_of(opts);
     ring->mask = ring_granules(ring->limit) - 1;
     ring->max_items = has_max ? (uint32_t)opts->max_items : MAX_ITEMS;
@@ -77,6 +91,19 @@ void plait__ring_init(struct plait__ring *ring, const plait_queue_opts *opts)
     ring->has_one_consumer = opts->single_consumer;
     memset(ring->data + ((size_t)ring->mask + 1) * GRANULE, 0,
            ring->max_leases * sizeof(struct lease));
+}
+
+_Static_assert(sizeof(struct lease) % PLAIT__RING_LINE == 0 &&
+                   MIN_GRANULES * GRANULE % PLAIT__RING_LINE == 0,
+               "each lane begins at a cache line");
+
+void plait__ring_init(struct plait__ring *first, const plait_queue_opts *opts)
+{
+    size_t bytes = lane_bytes_of(opts);
+
+    PLAIT__ASSERT((uintptr_t)first % PLAIT__RING_LINE == 0);
+    for (uint32_t i = 0; i < lanes_of(opts); i++)
+        init_lane((struct plait__ring *)((uintptr_t)first + i * bytes), i, opts);
 }
 
 /* ---- locks ---- */
@@ -105,31 +132,81 @@ int plait__ring_hold(uint32_t *lock)
 
 /* ---- who waits ---- */
 
+uint32_t plait__ring_announce(struct plait__ring *first, uint32_t *bell)
+{
+    uint32_t seen = plait__bell_announce(bell, 0); /* before the others: who hushes one rings it */
+
+    for (uint32_t i = 1; i < first->n_lanes; i++)
+        plait__bell_announce((uint32_t *)((uintptr_t)bell + i * first->lane_bytes), 0);
+    return seen;
+}
+
+/* Where those are asleep who are announced at a getters' or joiners' bell. */
+static uint32_t *sleepers_at(const struct plait__ring *ring, uint32_t *bell)
+{
+    if (ring->lane == 0)
+        return bell;
+    plait__bell_hush(bell);
+    return (uint32_t *)((uintptr_t)bell - ring->lane * ring->lane_bytes);
+}
+
 void plait__ring_wake(struct plait__ring *ring, unsigned whom)
 {
     if (whom & WAKE_GETTERS)
-        plait__bell_ring_all(&ring->get_bell);
+        plait__bell_ring_all(sleepers_at(ring, &ring->get_bell));
     else if (whom & WAKE_GETTER)
-        plait__bell_ring(&ring->get_bell);
+        plait__bell_ring(sleepers_at(ring, &ring->get_bell));
     if (whom & WAKE_PUTTERS)
         plait__bell_ring_all(&ring->put_bell);
     else if (whom & WAKE_PUTTER)
         plait__bell_ring(&ring->put_bell);
     if (whom & WAKE_JOINERS)
-        plait__bell_ring_all(&ring->join_bell);
+        plait__bell_ring_all(sleepers_at(ring, &ring->join_bell));
 }
 
-void plait__ring_close(struct plait__ring *ring)
+/* ---- the end ---- */
+
+static void close_lane(struct plait__ring *ring)
 {
     __atomic_fetch_or(&ring->tail, PLAIT__RING_CLOSED, __ATOMIC_SEQ_CST);
     plait__ring_wake(ring, WAKE_GETTERS | WAKE_PUTTERS);
 }
 
-void plait__ring_drop(struct plait__ring *ring)
+static bool is_dropped(const struct plait__ring *ring)
+{
+    return __atomic_load_n(&ring->is_dropped, __ATOMIC_SEQ_CST) != 0;
+}
+
+static void drop_lane(struct plait__ring *ring)
 {
     __atomic_store_n(&ring->is_dropped, 1, __ATOMIC_SEQ_CST);
-    plait__ring_close(ring);
+    close_lane(ring);
     plait__ring_wake(ring, WAKE_JOINERS);
+}
+
+void plait__ring_close(struct plait__ring *first)
+{
+    for (uint32_t i = 0; i < first->n_lanes; i++)
+        close_lane(plait__ring_lane(first, i));
+}
+
+void plait__ring_drop(struct plait__ring *first)
+{
+    for (uint32_t i = 0; i < first->n_lanes; i++)
+        drop_lane(plait__ring_lane(first, i));
+}
+
+void plait__ring_follow_first(struct plait__ring *first)
+{
+    bool drops = is_dropped(first), closes = drops || plait__ring_is_closed(first);
+
+    for (uint32_t i = 0; closes && i < first->n_lanes; i++) {
+        struct plait__ring *ring = plait__ring_lane(first, i);
+        if (drops && !(is_dropped(ring) && plait__ring_is_closed(ring)))
+            drop_lane(ring);
+        else if (!plait__ring_is_closed(ring))
+            close_lane(ring);
+    }
 }
 
 bool plait__ring_is_closed(const struct plait__ring *ring)
@@ -137,41 +214,51 @@ bool plait__ring_is_closed(const struct plait__ring *ring)
     return (__atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST) & PLAIT__RING_CLOSED) != 0;
 }
 
-size_t plait__ring_size(const struct plait__ring *ring)
+static size_t size_of_lane(const struct plait__ring *ring)
 {
     uint32_t take = mark_items(__atomic_load_n(&ring->take, __ATOMIC_SEQ_CST));
     uint32_t tail = mark_items(__atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST));
 
-    if (__atomic_load_n(&ring->is_dropped, __ATOMIC_SEQ_CST))
-        return 0;
     return ((tail - take) & 0x7fffffff) + plait__leases_back(ring);
+}
+
+size_t plait__ring_size(const struct plait__ring *first)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < first->n_lanes; i++)
+        n += size_of_lane(plait__ring_lane(first, i));
+    return is_dropped(first) ? 0 : n;
 }
 
 /* ---- tasks ---- */
 
 /* What can still come is read last: the count may be too high at this moment, never too low. Of a
  * dropped ring only what has been taken counts. */
-uint32_t plait__ring_unfinished(const struct plait__ring *ring)
+uint32_t plait__ring_unfinished(const struct plait__ring *first)
 {
-    uint32_t finished = __atomic_load_n(&ring->finished, __ATOMIC_SEQ_CST);
-    uint32_t skipped = (uint32_t)__atomic_load_n(&ring->skipped, __ATOMIC_SEQ_CST);
-    bool is_dropped = __atomic_load_n(&ring->is_dropped, __ATOMIC_SEQ_CST) != 0;
-    const uint64_t *end = is_dropped ? &ring->take : &ring->tail;
+    uint32_t n = -__atomic_load_n(&first->finished, __ATOMIC_SEQ_CST);
 
-    return (mark_items(__atomic_load_n(end, __ATOMIC_SEQ_CST)) - skipped - finished) & 0x7fffffff;
+    for (uint32_t i = 0; i < first->n_lanes; i++) {
+        const struct plait__ring *ring = plait__ring_lane(first, i);
+        uint32_t skipped = (uint32_t)__atomic_load_n(&ring->skipped, __ATOMIC_SEQ_CST);
+        const uint64_t *end = is_dropped(ring) ? &ring->take : &ring->tail;
+        n += mark_items(__atomic_load_n(end, __ATOMIC_SEQ_CST)) - skipped;
+    }
+    return n & 0x7fffffff;
 }
 
-int plait__ring_task_done(struct plait__ring *ring)
+int plait__ring_task_done(struct plait__ring *first)
 {
-    uint32_t finished = __atomic_load_n(&ring->finished, __ATOMIC_SEQ_CST);
+    uint32_t finished = __atomic_load_n(&first->finished, __ATOMIC_SEQ_CST);
 
     do
-        if (plait__ring_unfinished(ring) == 0)
+        if (plait__ring_unfinished(first) == 0)
             return -EINVAL;
-    while (!__atomic_compare_exchange_n(&ring->finished, &finished, finished + 1, false,
+    while (!__atomic_compare_exchange_n(&first->finished, &finished, finished + 1, false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-    if (plait__ring_unfinished(ring) == 0 && plait__bell_awaited(&ring->join_bell))
-        plait__ring_wake(ring, WAKE_JOINERS);
+    if (plait__ring_unfinished(first) == 0 && plait__bell_awaited(&first->join_bell))
+        plait__ring_wake(first, WAKE_JOINERS);
     return 0;
 }
 
@@ -186,6 +273,7 @@ static struct record *record_of_parcel(struct plait__ring *ring, const void *byt
     if (parcel == 0)
         return NULL;
     note = __atomic_load_n(plait__parcel_note(parcel), __ATOMIC_RELAXED);
+    note -= ring->lane * ring->lane_bytes;
     if (note % GRANULE != 0 || note >= (size_t)ring->mask * GRANULE)
         return NULL;
     record = (struct record *)(void *)(ring->data + note);
@@ -213,7 +301,7 @@ struct record *plait__ring_record_of(struct plait__ring *ring, const void *bytes
     return record;
 }
 
-void plait__ring_fini(struct plait__ring *ring)
+static void end_lane(struct plait__ring *ring)
 {
     uint64_t at = ring->free;
 
@@ -224,4 +312,10 @@ void plait__ring_fini(struct plait__ring *ring)
         at = mark_behind(at, record, record->ctl);
     }
     plait__leases_fini(ring);
+}
+
+void plait__ring_fini(struct plait__ring *first)
+{
+    for (uint32_t i = 0; i < first->n_lanes; i++)
+        end_lane(plait__ring_lane(first, i));
 }

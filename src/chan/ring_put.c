@@ -207,7 +207,9 @@ static int reserve_in_parcel(struct plait__ring *ring, size_t n, uint64_t parcel
         record->ctl |= RECORD_PARCEL;
         record->kib = ring->kib_put + kib_of(n);
         *record_large(record) = (struct large){ parcel, n };
-        __atomic_store_n(plait__parcel_note(parcel), (uint64_t)((char *)record - ring->data),
+        /* as seen from the first lane: no other one takes it for its own */
+        __atomic_store_n(plait__parcel_note(parcel),
+                         (uint64_t)((char *)record - ring->data) + ring->lane * ring->lane_bytes,
                          __ATOMIC_RELAXED);
         rc = move_tail_with_kib(ring, tail, place.behind, record->kib);
     }

@@ -272,6 +272,47 @@ TEST(the_last_task_done_rings_for_who_joins)
     check_rings(&ring->join_bell, seen, true);
 }
 
+TEST(what_comes_in_any_lane_rings_the_bell_of_the_first)
+{
+    struct plait__ring *first = make((plait_queue_opts){ .lanes = 3 });
+    struct plait__ring *last = plait__ring_lane(first, 2);
+    uint32_t seen = plait__ring_announce(first, &first->get_bell);
+    void *bytes = NULL;
+
+    CHECK_INT(put(last, 10), 0);
+    check_rings(&first->get_bell, seen, true);
+    CHECK(!plait__bell_awaited(&last->get_bell)); /* said, until somebody waits again */
+    CHECK(plait__bell_awaited(&plait__ring_lane(first, 1)->get_bell));
+    CHECK_INT(get(last), 10);
+    seen = plait__ring_announce(first, &first->join_bell);
+    CHECK_INT(plait__ring_reserve(last, &bytes, 10, look), 0);
+    CHECK_INT(plait__ring_abort(last, bytes), 0);
+    check_rings(&first->join_bell, seen, true);
+}
+
+TEST(a_close_closes_all_lanes)
+{
+    struct plait__ring *first = make((plait_queue_opts){ .lanes = 3 });
+
+    plait__ring_close(first);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(plait__ring_is_closed(plait__ring_lane(first, i)));
+}
+
+TEST(who_wants_room_in_a_lane_is_rung_for_that_lane_only)
+{
+    struct plait__ring *first = make((plait_queue_opts){ .lanes = 2 });
+    struct plait__ring *last = plait__ring_lane(first, 1);
+    uint32_t seen = plait__ring_announce_put(last, 10, false);
+
+    CHECK_INT(put(first, 10), 0);
+    CHECK_INT(put(last, 10), 0);
+    CHECK_INT(get(first), 10);
+    check_rings(&last->put_bell, seen, false);
+    CHECK_INT(get(last), 10);
+    check_rings(&last->put_bell, seen, true);
+}
+
 /* ---- what the dead leave ---- */
 
 TEST(an_item_that_never_came_is_counted_once)

@@ -512,3 +512,63 @@ TEST(a_large_item_that_a_killed_process_had_borrowed_comes_again_and_is_freed_on
     check_empty();
     CHECK_INT(count_blocks(), blocks);
 }
+
+/* ---- lanes ---- */
+
+/* There is always something in lane 1. */
+static void await_past_lane_1(const char *text)
+{
+    char buf[8];
+
+    do {
+        CHECK_INT(plait_queue_put_lane(queue, 1, "", 0, PLAIT_NOWAIT), 0);
+    } while (plait_queue_get(queue, buf, sizeof buf, PLAIT_NOWAIT) == 0);
+    CHECK_MEM(buf, strlen(text), text, strlen(text));
+}
+
+TEST(what_the_dead_had_reserved_does_not_hold_up_its_lane_where_another_is_never_empty)
+{
+    prepare((plait_queue_opts){ .lanes = 2 });
+    CHILD_THAT(reserve(100));
+    put_text("a");
+    kill_child();
+    await_past_lane_1("a");
+}
+
+TEST(nor_is_what_they_had_borrowed_or_leased_in_a_lane_forgotten)
+{
+    prepare((plait_queue_opts){ .lanes = 2 });
+    put_text("a");
+    CHILD_THAT(borrow(1));
+    kill_child();
+    await_past_lane_1("a");
+    put_text("b");
+    CHILD_THAT(lease(1, 0));
+    kill_child();
+    await_past_lane_1("b");
+}
+
+static void close_first_lane(void)
+{
+    __atomic_fetch_or(&queue->ring.tail, PLAIT__RING_CLOSED, __ATOMIC_SEQ_CST);
+}
+
+TEST(a_process_killed_in_a_close_of_many_lanes_has_closed_all_or_none)
+{
+    prepare((plait_queue_opts){ .lanes = 3 });
+    CHECK_INT(plait_queue_put_lane(queue, 2, "c", 1, PLAIT_NOWAIT), 0);
+    CHILD_THAT(close_first_lane());
+    kill_child();
+    check_next("c");
+    CHECK_INT(plait_queue_put_lane(queue, 1, "b", 1, PLAIT_NOWAIT), -EPIPE);
+    CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_FOREVER), -EPIPE);
+}
+
+TEST(who_waits_is_told_when_a_process_is_killed_in_a_close_of_many_lanes)
+{
+    prepare((plait_queue_opts){ .lanes = 2, .max_items = 1 });
+    CHECK_INT(plait_queue_put_lane(queue, 1, "b", 1, PLAIT_NOWAIT), 0);
+    CHILD_THAT(close_first_lane());
+    kill_child();
+    CHECK_INT(plait_queue_put_lane(queue, 1, "b", 1, PLAIT_FOREVER), -EPIPE);
+}

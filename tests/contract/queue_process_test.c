@@ -3,6 +3,7 @@
  */
 #define KIND PLAIT_PROCESS
 #include "queue_contract.h"
+#include "queue_lanes.h"
 #include "queue_large.h"
 #include "queue_lease.h"
 #include "queue_traffic.h"

@@ -40,6 +40,7 @@ static struct storm {
 } * storm;
 
 static uint32_t seed;
+static uint32_t n_lanes = 1;
 
 static uint32_t random_below(uint32_t limit)
 {
@@ -77,7 +78,9 @@ static int put_some(struct life *life, uint32_t number)
         memcpy(place, bytes[0], items[0].size);
         CHECK_INT(plait_queue_commit(queue, place, items[0].size), 0);
     } else {
-        CHECK_INT(plait_queue_put(queue, bytes[0], items[0].size, PLAIT_FOREVER), 0);
+        CHECK_INT(
+            plait_queue_put_lane(queue, number % n_lanes, bytes[0], items[0].size, PLAIT_FOREVER),
+            0);
     }
     __atomic_store_n(&life->done, number + n, __ATOMIC_SEQ_CST);
     return (int)n;
@@ -329,6 +332,7 @@ static void run_storm(plait_queue_opts opts, unsigned producers, unsigned consum
     printf("    PLAIT_SEED=%u\n", seed);
     storm = share(sizeof *storm);
     queue = create(opts);
+    n_lanes = opts.lanes == 0 ? 1 : (uint32_t)opts.lanes;
     blocks = count_blocks();
     rage(sides, plait_after_ms(ms));
     account();
@@ -357,4 +361,9 @@ TEST_LIMIT(nor_with_a_single_producer_and_a_single_consumer, 60)
     run_storm(
         (plait_queue_opts){ .max_bytes = 16384, .single_producer = true, .single_consumer = true },
         1, 1, 2000);
+}
+
+TEST_LIMIT(nor_with_lanes, 60)
+{
+    run_storm((plait_queue_opts){ .max_items = 20, .lanes = 3 }, SIDES, SIDES, 3000);
 }
