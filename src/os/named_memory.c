@@ -31,8 +31,9 @@ enum {
 
 /* ---- the guard ---- */
 
-/* Of this process, or -1; one thread at a time has one. Atomic, as its inode is, which is written
- * before it. */
+/* Of this process, or the last one that it had, or -1; one thread at a time has one. A fork copies
+ * descriptors first and memory later: one that was closed in between has to be known to the child.
+ * Atomic, as its inode is, which is written before it. */
 static int guard = -1;
 static uint64_t guard_inode;
 
@@ -147,8 +148,7 @@ int plait__os_name_lock(const char *name)
 
 void plait__os_name_unlock(void)
 {
-    close(__atomic_load_n(&guard, __ATOMIC_RELAXED));
-    __atomic_store_n(&guard, -1, __ATOMIC_RELAXED);
+    close(__atomic_load_n(&guard, __ATOMIC_RELAXED)); /* and is remembered: see above */
 }
 
 /* ---- the search ---- */
