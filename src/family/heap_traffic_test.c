@@ -3,6 +3,7 @@
  *
  * They exchange blocks through a table. What stands in a block says what it must be.
  */
+#include "child.h"
 #include "heap_check.h"
 #include "os/sanitize.h"
 #include "threads.h"
@@ -28,22 +29,6 @@ static bool is_filled(const void *block, int byte, size_t bytes)
     const unsigned char *at = block;
 
     return at[0] == byte && memcmp(at, at + 1, bytes - 1) == 0;
-}
-
-static pid_t fork_checked(void)
-{
-    pid_t pid = fork();
-
-    CHECK(pid >= 0);
-    return pid;
-}
-
-static void join_child(pid_t pid)
-{
-    int status;
-
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    CHECK_INT(status, 0);
 }
 
 enum {

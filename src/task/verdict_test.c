@@ -1,6 +1,7 @@
 /* What a process task leaves to its parent.
  * SPDX-License-Identifier: MIT
  */
+#include "child.h"
 #include "task/verdict.h"
 #include "test.h"
 
@@ -41,20 +42,6 @@ TEST(one_that_was_given_back_is_blank_again)
 }
 
 /* Runs fn in a forked child and waits for it. */
-static void run_child(void (*fn)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        fn();
-        _exit(0);
-    }
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    CHECK_INT(status, 0);
-}
-
 static void write_to_the_first(void)
 {
     taken[0]->code = 77;
@@ -63,7 +50,7 @@ static void write_to_the_first(void)
 TEST(a_child_writes_to_its_parents)
 {
     CHECK_INT(plait__verdict_take(&taken[0]), 0);
-    run_child(write_to_the_first);
+    in_forked_child(write_to_the_first);
     CHECK_INT(taken[0]->code, 77);
 }
 
@@ -83,7 +70,7 @@ TEST(what_a_child_takes_is_not_its_parents)
     take_all();
     for (int i = 0; i < MANY; i += 2) /* also not what is free there */
         plait__verdict_give(taken[i]);
-    run_child(take_and_write);
+    in_forked_child(take_and_write);
     for (int i = 0; i < MANY; i++)
         CHECK_INT(taken[i]->code, i);
 }

@@ -2,22 +2,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define KIND PLAIT_PROCESS
+#include "child.h"
 #include "priority_queue_contract.h"
-
-/* Runs fn in a child of a plain fork, which CHECKs by itself. */
-static void in_forked_child(void (*fn)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        fn();
-        _exit(0);
-    }
-    CHECK_INT(test_waitpid(pid, &status, 0), pid);
-    CHECK_INT(status, 0);
-}
 
 static void use_it(void)
 {

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define KIND PLAIT_PROCESS
+#include "child.h"
 #include "queue_contract.h"
 #include "queue_lanes.h"
 #include "queue_large.h"
@@ -38,21 +39,6 @@ TEST(what_a_process_holds_is_not_its_childs)
     CHECK_INT(plait_queue_release(queue, borrowed), 0);
     CHECK_INT(plait_queue_ack(&lease), 0);
     plait_queue_destroy(queue);
-}
-
-/* Runs fn in a child of a plain fork, which CHECKs by itself. */
-static void in_forked_child(void (*fn)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        fn();
-        _exit(0);
-    }
-    CHECK_INT(test_waitpid(pid, &status, 0), pid);
-    CHECK_INT(status, 0);
 }
 
 static void use_all_of_it(void)
