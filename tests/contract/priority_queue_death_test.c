@@ -162,7 +162,8 @@ static void produce(struct life *life)
     unsigned char bytes[ITEM_MOST];
 
     CHECK(number < EACH - BLOCK);
-    life->from = life->done = number;
+    __atomic_store_n(&life->from, number, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&life->done, number, __ATOMIC_SEQ_CST); /* the last one: it has begun */
     life->is_inside = 1;
     for (; !__atomic_load_n(&storm->is_over, __ATOMIC_SEQ_CST) && number < life->from + BLOCK;
          number++) {
@@ -298,7 +299,7 @@ static void account(void)
     }
     for (uint32_t i = 0; i < begun[0]; i++) {
         const struct life *life = &storm->lives[0][i];
-        put += life->done - life->from;
+        put += life->done > life->from ? life->done - life->from : 0;
         for (number = life->from; number < life->done; number++)
             if (storm->seen[number] == 0) {
                 if (!in_hand[number])

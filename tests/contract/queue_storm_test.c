@@ -2,9 +2,8 @@
  * accounted for.
  * SPDX-License-Identifier: MIT
  *
- * The oracle. A producer writes down before each call up to which number it puts, and after it what
- * is put; so of what it was about to put when it was killed nothing is known, and all before that
- * must come. A consumer gets into memory that outlives it, and then counts the item. So an item
+ * The oracle. A producer writes down after each call up to which number it has put; so of what it was
+ * about to put when it was killed nothing is known, and all before that must come. A consumer gets into memory that outlives it, and then counts the item. So an item
  * that was not counted must lie, whole, in the memory of a consumer that was killed. What it leases
  * it leaves in its place, writes down that it is about to end the lease, and counts after that: an
  * item that was not counted must have been written down.
@@ -27,7 +26,7 @@ enum {
 /* A process. */
 struct life {
     uint32_t is_inside;         /* a call */
-    uint32_t from, begun, done; /* producer: its items' first number, and behind its last ones */
+    uint32_t from, done;        /* producer: its items' first number, and behind the last */
     uint32_t ending;            /* consumer: 1 + the number of the item whose lease it ends */
 };
 
@@ -70,7 +69,6 @@ static int put_some(struct life *life, uint32_t number)
         else
             CHECK_INT(plait_queue_commit(queue, place, 0), 0);
     }
-    __atomic_store_n(&life->begun, number + n, __ATOMIC_SEQ_CST);
     if (n > 1) {
         CHECK_INT(plait_queue_put_many(queue, items, n, PLAIT_FOREVER), n);
     } else if (number % 5 == 1) {
@@ -90,7 +88,8 @@ static void produce(struct life *life)
 {
     uint32_t number = __atomic_fetch_add(&storm->next_number, BLOCK, __ATOMIC_SEQ_CST);
 
-    life->from = life->begun = life->done = number;
+    __atomic_store_n(&life->from, number, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&life->done, number, __ATOMIC_SEQ_CST); /* the last one: it has begun */
     life->is_inside = 1;
     while (!__atomic_load_n(&storm->is_over, __ATOMIC_SEQ_CST) &&
            number + MANY <= life->from + BLOCK)
@@ -299,7 +298,7 @@ static void account(void)
     }
     for (uint32_t i = 0; i < begun[0]; i++) {
         const struct life *life = &storm->lives[0][i];
-        put += life->done - life->from;
+        put += life->done > life->from ? life->done - life->from : 0;
         for (uint32_t number = life->from; number < life->done; number++)
             if (storm->seen[number] == 0) {
                 if (!in_hand[number])
