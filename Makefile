@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 CONFIGURE = cmake --preset
 
-.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm models install fmt lint docs clean
+.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm pool-storm models install fmt lint docs clean
 
 all: configure
 	@cmake --build build -j $(JOBS)
@@ -19,8 +19,8 @@ setup:
 
 demo: setup
 	@$(MAKE) --no-print-directory configure
-	@cmake --build build -j $(JOBS) --target plait-tool
-	@examples/demo
+	@cmake --build build -j $(JOBS) --target plait-tool --target plait-demo
+	@examples/demo/run
 
 check: setup
 	@tools/check
@@ -47,6 +47,10 @@ torture: all
 # make storm KILLS=1000000, SECONDS=600, SEED=1: what comes first ends it.
 storm: all
 	@PLAIT_KILLS=$(KILLS) PLAIT_SECONDS=$(SECONDS) PLAIT_SEED=$(SEED) tests/torture/storm
+
+# make pool-storm KILLS=100000, SEED=1; fifty jobs for each kill.
+pool-storm: all
+	@PLAIT_KILLS=$(KILLS) PLAIT_SEED=$(SEED) tests/torture/pool_storm
 
 models: setup
 	@models/run

@@ -20,6 +20,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/futex.c
     src/os/identity.c
     src/os/memory.c
+    src/os/module.c
     src/os/named_memory.c
     src/os/packet.c
     src/os/pidfd.c
@@ -79,6 +80,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/chan/pipe.c
     src/chan/priority_queue.c
     src/chan/queue.c
+    src/chan/queue_attach.c
     src/chan/queue_lanes.c
     src/chan/queue_select.c
     src/chan/queue_wait.c
@@ -91,6 +93,7 @@ set(PLAIT_LIBRARY_SOURCES
     # task: tasks, their kinds, the keeper
     src/task/keeper.c
     src/task/keeper_commands.c
+    src/task/keeper_crews.c
     src/task/keeper_guards.c
     src/task/keeper_main.c
     src/task/keeper_words.c
@@ -100,6 +103,33 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/thread.c
     src/task/verdict.c
     src/task/version.c
+    # pool: pools, futures, maps
+    src/pool/bell.c
+    src/pool/create.c
+    src/pool/deque.c
+    src/pool/function.c
+    src/pool/future.c
+    src/pool/futures.c
+    src/pool/hints.c
+    src/pool/imap.c
+    src/pool/map.c
+    src/pool/map_calls.c
+    src/pool/pool.c
+    src/pool/process.c
+    src/pool/process_block.c
+    src/pool/process_keep.c
+    src/pool/process_results.c
+    src/pool/process_side.c
+    src/pool/process_worker.c
+    src/pool/rows.c
+    src/pool/running.c
+    src/pool/share.c
+    src/pool/submit.c
+    src/pool/thread.c
+    src/pool/thread_cells.c
+    src/pool/thread_queue.c
+    src/pool/thread_run.c
+    src/pool/thread_worker.c
 )
 
 # The tool without its main.c, so that its tests can link the rest.
@@ -146,6 +176,10 @@ set(PLAIT_TOOL_SOURCES
     src/cmd/map/report.c
     src/cmd/map/results.c
     src/cmd/map/seqmap.c
+    src/cmd/map/so.c
+    src/cmd/map/so_load.c
+    src/cmd/map/so_result.c
+    src/cmd/map/so_run.c
     src/cmd/map/spool.c
     src/cmd/map/start.c
     src/cmd/map/stop.c

@@ -95,9 +95,21 @@ target_link_libraries(stress-storm-test PRIVATE plait-harness plait-flags plait-
 set_target_properties(stress-storm-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 plait_register(stress-storm stress TIMEOUT 300 COMMAND stress-storm-test)
 
+# The storm over a pool, with an oracle that knows what may come of each job.
+file(GLOB files CONFIGURE_DEPENDS tests/stress/pool_storm*.c)
+add_executable(stress-pool_storm-test ${files})
+target_link_libraries(stress-pool_storm-test PRIVATE plait-harness plait-flags plait-static)
+set_target_properties(stress-pool_storm-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
+plait_register(stress-pool_storm stress TIMEOUT 300 COMMAND stress-pool_storm-test)
+
+# What the contract of pools loads when its workers are long there.
+add_library(pool-late MODULE tests/contract/pool_late.c)
+target_link_libraries(pool-late PRIVATE plait-flags)
+set_target_properties(pool-late PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
+
 # What waits, with a signal every tenth of a millisecond.
 foreach(name barrier condition event held_semaphore lock lock_death once rlock rwlock semaphore shared
-        pipe_process pipe_thread queue_death queue_process queue_storm queue_thread)
+        pipe_process pipe_thread pool_map_thread pool_thread queue_death queue_process queue_storm queue_thread)
     plait_register(stress-signals-${name} stress TIMEOUT 120 COMMAND ${CMAKE_COMMAND} -E env PLAIT_EINTR_STORM=1
         $<TARGET_FILE:contract-${name}-test>)
 endforeach()
@@ -142,12 +154,15 @@ check_symbol_exists(__GLIBC__ features.h PLAIT_HAS_GLIBC)
 if(PLAIT_HAS_GLIBC AND NOT PLAIT_SANITIZE)
     add_library(plait-inject MODULE tests/fault/inject.c)
     target_link_libraries(plait-inject PRIVATE plait-flags ${CMAKE_DL_LIBS})
+    add_library(fault-plugin MODULE tests/tool/so_plugin.c)
+    target_include_directories(fault-plugin PRIVATE include)
+    target_link_libraries(fault-plugin PRIVATE plait-flags)
     add_executable(fault-task-program tests/fault/task_program.c)
     target_include_directories(fault-task-program PRIVATE include src)
     target_link_libraries(fault-task-program PRIVATE plait-flags plait-static)
     add_executable(fault-shared-program tests/fault/shared_program.c tests/fault/shared_chan.c
-        tests/fault/shared_segment.c tests/fault/shared_support.c tests/fault/shared_sync.c)
+        tests/fault/shared_pool.c tests/fault/shared_segment.c tests/fault/shared_support.c tests/fault/shared_sync.c)
     target_link_libraries(fault-shared-program PRIVATE plait-flags plait-static)
-    set_target_properties(plait-inject fault-task-program fault-shared-program PROPERTIES
+    set_target_properties(plait-inject fault-plugin fault-task-program fault-shared-program PROPERTIES
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 endif()

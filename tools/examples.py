@@ -4,7 +4,8 @@
 SPDX-License-Identifier: MIT
 
 Programs are examples/*.c and the ```c blocks with a main() of README.md and docs/*.md; each ends with a comment
-`/* prints: … */`, whose lines are the whole output. In ```console blocks each `$ command` is run by sh in an empty folder
+`/* prints: … */`, whose lines are the whole output. A line ` * needs: NAME` in one names a pkg-config package; where that
+is not installed, the program is left out with a word. In ```console blocks each `$ command` is run by sh in an empty folder
 with the built tool in PATH, and the lines up to the next `$` are its output. PLAIT_BUILD names the build directory, CC
 the compiler.
 """
@@ -18,6 +19,7 @@ import tempfile
 
 ROOT = pathlib.Path(os.environ.get("PLAIT_SOURCE", pathlib.Path(__file__).resolve().parents[1]))
 BUILD = pathlib.Path(os.environ.get("PLAIT_BUILD", ROOT / "build")).resolve()
+NEEDS = re.compile(r"^ \* needs: (\S+)$", re.MULTILINE)
 PRINTS = re.compile(r"/\*\s*prints:\n?(.*?)\s*\*/\s*\Z", re.DOTALL)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -36,16 +38,32 @@ def compare(what, got, want):
     return [f"{what} prints\n{got.rstrip()}\n--- and says that it prints\n{want.rstrip()}"]
 
 
+def flags_of(package):
+    """What pkg-config says of a package; None: it is not installed."""
+    try:
+        asked = subprocess.run(["pkg-config", "--cflags", "--libs", package], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return shlex.split(asked.stdout) if asked.returncode == 0 else None
+
+
 def run_program(what, source, folder):
     """Compiles one program as C11 with warnings and runs it; the list of what is wrong."""
     want = expected(source)
     if want is None:
         return [f"{what}: no /* prints: … */ at its end"]
+    flags = []
+    for package in NEEDS.findall(source):
+        more = flags_of(package)
+        if more is None:
+            print(f"{what}: left out, {package} is not installed")
+            return []
+        flags += more
     file, program = folder / "example.c", folder / "example"
     file.write_text(source)
     command = [*shlex.split(os.environ.get("CC", "cc")), "-std=gnu11", "-Wall", "-Wextra", "-Werror",
                *shlex.split(os.environ.get("PLAIT_FLAGS", "")), "-I", ROOT / "include", "-o", program, file,
-               BUILD / "libplait.a", "-pthread"]
+               BUILD / "libplait.a", "-pthread", *flags]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode != 0:
         return [f"{what} does not compile:\n{built.stderr}"]

@@ -25,6 +25,10 @@ enum {
     PLAIT_ETHREADS = -5001,
     /* a barrier was broken: not all who should have come will come */
     PLAIT_EBROKEN = -5002,
+    /* the pool is broken: its workers die before they are ready */
+    PLAIT_EPOOL = -5003,
+    /* the job did not end in a value: plait_future_result says in what */
+    PLAIT_ENOVALUE = -5004,
 };
 
 /* The text of an error, such as "Connection timed out".

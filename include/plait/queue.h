@@ -29,6 +29,8 @@
  * larger than half of max_bytes lie in memory of their own, which goes when they do; borrowed or
  * leased, they are not copied.
  *
+ * Or it lies in a named segment, for programs that are no relatives: plait/segment_queue.h.
+ *
  * A queue may have lanes: who gets, gets from the first lane that has an item, lane 0 before lane 1,
  * and so on, for as long as there is one; within a lane the order is that of the puts. Each lane has
  * the bounds of the options, so a full one is in nobody's way but of those who put into it. An item
@@ -67,18 +69,20 @@ typedef struct plait_queue plait_queue;
 typedef struct plait_queue_opts {
     /* the most items in it; 0: as many as max_bytes takes */
     size_t max_items;
-    /* the most bytes in it, with 16 more for each item, and rounded up to 16; 0: 1 MiB; else at
-     * least 64 and at most 1 GiB. Items larger than half of it may together take as much once more;
-     * one alone of them may be of any size */
+    /* the most bytes in it, with 16 more for each item, and rounded up to 16; 0: 1 MiB, in a segment
+     * 64 KiB; else at least 64 and at most 1 GiB. Items larger than half of it may together take as
+     * much once more; one alone of them may be of any size. In a segment there are none such, but as
+     * much once more for leased items */
     size_t max_bytes;
     /* one task at a time puts, of one process as long as that lives: faster */
     bool single_producer;
     /* one task at a time gets, of one process as long as that lives: faster */
     bool single_consumer;
-    /* the most items that are leased, and neither acked nor given back; at most 65536. Each takes
-     * 256 bytes. 0: 64 */
+    /* the most items that are leased, and neither acked nor given back; at most 65536, in a segment
+     * 4096. Each takes 256 bytes. 0: 64 */
     size_t max_leases;
-    /* the most bytes of one item; 0: as many as there is memory for */
+    /* the most bytes of one item; 0: as many as there is memory for. In a segment at most, and by
+     * default, 16 less than half of max_bytes */
     size_t max_item_bytes;
     /* how many lanes it has, at most 8; 0: 1. See plait_queue_put_lane. max_items, max_bytes and
      * max_leases are the bounds of each lane, not of all together; a single producer is one of each
@@ -151,15 +155,17 @@ static inline int plait_queue_create(plait_queue **ret, const plait_queue_opts *
 }
 
 /* Free a queue, and what is in it. Tasks that wait in plait_queue_put, plait_queue_get or their
- * like are told -EPIPE.
+ * like are told -EPIPE. Of a queue in a segment only the handle is freed, and those are told who wait
+ * with it in this process: the queue and what is in it stay, for as long as the segment.
  *
- *   queue     the queue; NULL is fine. No call on it may begin after this, in any process, and none
- *             be under way but such as wait for an item, for room or in plait_queue_join.
+ *   queue     the queue; NULL is fine. No call on it may begin after this, in any process (in a
+ *             segment: in this one), and none be under way but such as wait for an item, for room or
+ *             in plait_queue_join.
  *   Blocks    until those who wait have left it; no longer than a second. (Its memory stays behind
  *             if one of them is stopped.)
  *   From      any task.
  *   Errors    none.
- *   Fork      usable in the child: the queue is gone for all.
+ *   Fork      usable in the child: the queue is gone for all; in a segment, the child's handle is.
  *   Since     0.1
  */
 PLAIT_API void plait_queue_destroy(plait_queue *queue);
@@ -180,6 +186,7 @@ PLAIT_API void plait_queue_destroy(plait_queue *queue);
  *             -EBUSY      the queue has a single producer, in another process that lives.
  *             -ECANCELED  the caller was asked to end.
  *             -EINVAL     queue is NULL, or bytes is.
+ *             -EBADMSG    in a segment: somebody has written over the queue.
  *             -ENOMEM     no memory for an item larger than half of max_bytes.
  *             -ENOMEM, -EUSERS  this process cannot join the family.
  *   Fork      usable in the child.
@@ -200,7 +207,7 @@ PLAIT_API int plait_queue_put(plait_queue *queue, const void *bytes, size_t n,
  *   Blocks    as plait_queue_put.
  *   From      any task; any process of the family.
  *   Errors    -EINVAL  queue is NULL, or bytes is, or there is no such lane.
- *             -ETIMEDOUT, -EPIPE, -EMSGSIZE, -EBUSY, -ECANCELED, -ENOMEM, -EUSERS  as
+ *             -ETIMEDOUT, -EPIPE, -EMSGSIZE, -EBUSY, -ECANCELED, -EBADMSG, -ENOMEM, -EUSERS  as
  *             plait_queue_put.
  *   Fork      usable in the child.
  *   Since     0.1
@@ -220,7 +227,7 @@ PLAIT_API int plait_queue_put_lane(plait_queue *queue, unsigned lane, const void
  *   Blocks    until there is room for all or the deadline. A cancellation point.
  *   From      any task; any process of the family.
  *   Errors    -EINVAL  queue, items or the bytes of an item are NULL.
- *             -ETIMEDOUT, -EPIPE, -EMSGSIZE, -EBUSY, -ECANCELED, -ENOMEM, -EUSERS  as
+ *             -ETIMEDOUT, -EPIPE, -EMSGSIZE, -EBUSY, -ECANCELED, -EBADMSG, -ENOMEM, -EUSERS  as
  *             plait_queue_put; nothing was put.
  *   Fork      usable in the child.
  *   Since     0.1
@@ -239,7 +246,7 @@ PLAIT_API ssize_t plait_queue_put_many(plait_queue *queue, const plait_bytes *it
  *   Blocks    until there is room or the deadline. A cancellation point.
  *   From      any task; any process of the family.
  *   Errors    -EINVAL  queue or ret is NULL.
- *             -ETIMEDOUT, -EPIPE, -EMSGSIZE, -EBUSY, -ECANCELED, -ENOMEM, -EUSERS  as
+ *             -ETIMEDOUT, -EPIPE, -EMSGSIZE, -EBUSY, -ECANCELED, -EBADMSG, -ENOMEM, -EUSERS  as
  *             plait_queue_put.
  *   Fork      usable in the child; but what was reserved before belongs to the parent.
  *   Since     0.1
@@ -290,6 +297,7 @@ PLAIT_API int plait_queue_abort(plait_queue *queue, void *bytes);
  *             -EBUSY      the queue has a single consumer, in another process that lives.
  *             -ECANCELED  the caller was asked to end.
  *             -EINVAL     queue is NULL, or buf is.
+ *             -EBADMSG    in a segment: somebody has written over the queue.
  *             -ENOMEM, -EUSERS  this process cannot join the family.
  *   Fork      usable in the child.
  *   Since     0.1
@@ -306,7 +314,7 @@ PLAIT_API ssize_t plait_queue_get(plait_queue *queue, void *buf, size_t cap, pla
  *   From      any task; any process of the family.
  *   Errors    -EINVAL  queue or ret is NULL.
  *             -ENOMEM  no memory for the item, which stays; or as plait_queue_get.
- *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EUSERS  as plait_queue_get.
+ *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EBADMSG, -EUSERS  as plait_queue_get.
  *   Fork      usable in the child.
  *   Since     0.1
  */
@@ -322,7 +330,8 @@ PLAIT_API ssize_t plait_queue_get_alloc(plait_queue *queue, void **ret, plait_de
  *   From      any task; any process of the family.
  *   Errors    -EINVAL    queue or batch is NULL, or there is no room for an item at all.
  *             -EMSGSIZE  the first item is larger than cap; it stays.
- *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -ENOMEM, -EUSERS  as plait_queue_get.
+ *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EBADMSG, -ENOMEM, -EUSERS  as
+ *             plait_queue_get.
  *   Fork      usable in the child.
  *   Since     0.1
  */
@@ -340,7 +349,8 @@ PLAIT_API ssize_t plait_queue_get_many(plait_queue *queue, const plait_queue_bat
  *   Blocks    as plait_queue_get.
  *   From      any task; any process of the family.
  *   Errors    -EINVAL  queue is NULL, or buf is.
- *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -ENOMEM, -EUSERS  as plait_queue_get.
+ *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EBADMSG, -ENOMEM, -EUSERS  as
+ *             plait_queue_get.
  *   Fork      usable in the child.
  *   Since     0.1
  */
@@ -357,7 +367,8 @@ PLAIT_API ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, pl
  *   Blocks    as plait_queue_get.
  *   From      any task; any process of the family.
  *   Errors    -EINVAL  queue or ret is NULL.
- *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -ENOMEM, -EUSERS  as plait_queue_get.
+ *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EBADMSG, -ENOMEM, -EUSERS  as
+ *             plait_queue_get.
  *   Fork      usable in the child; but what was borrowed before belongs to the parent.
  *   Since     0.1
  */
@@ -392,7 +403,7 @@ PLAIT_API int plait_queue_release(plait_queue *queue, const void *bytes);
  *   Errors    In each case nothing was taken.
  *             -EINVAL  queue or ret is NULL.
  *             -ENOMEM  no memory for the item, which stays; or as plait_queue_get.
- *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EUSERS  as plait_queue_get. While another
+ *             -ETIMEDOUT, -EPIPE, -EBUSY, -ECANCELED, -EBADMSG, -EUSERS  as plait_queue_get. While another
  *             process has an item of a closed queue leased, that may come back: not -EPIPE yet.
  *   Fork      usable in the child; but what was leased before belongs to the parent.
  *   Since     0.1

@@ -18,8 +18,9 @@
  * Programs of one user meet by the name of a segment: whoever comes first makes it, and it lives as
  * long as a process has it open. In it lie blocks with names of their own. Locks, semaphores,
  * events, conditions, barriers and once work in a block as they do in a family's heap, also when
- * their holders are killed; queues and pipes do not. It may lie at another address in each process:
- * no pointers in it, but offsets (plait_segment_offset, plait_segment_at).
+ * their holders are killed; so do queues (plait/segment_queue.h), but pipes do not. It may lie
+ * at another address in each process: no pointers in it, but offsets (plait_segment_offset,
+ * plait_segment_at).
  *
  * A name with a slash is a path. There stands a file, of mode 0600, that is removed when the last
  * one closes the segment. When that one is killed, or has no descriptor or memory left to look at

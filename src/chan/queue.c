@@ -25,37 +25,45 @@ static struct plait__look first_look(plait_deadline until)
 int plait_queue_create_sized(plait_queue **ret, const plait_queue_opts *opts, size_t opts_bytes)
 {
     plait_queue_opts ours;
+    struct plait__ring plan;
     plait_queue *queue;
-    size_t bytes = 0;
+    size_t handle;
     void *block;
     int rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
 
     if (rc == 0)
-        rc = ret == NULL ? -EINVAL : plait__ring_bytes(&ours, &bytes);
+        rc = ret == NULL ? -EINVAL : plait__ring_plan(&plan, &ours, false);
     if (rc == 0)
         rc = plait__member_join();
     if (rc < 0)
         return rc;
-    block = plait__heap_alloc(offsetof(plait_queue, ring) + bytes + PLAIT__RING_LINE);
+    handle = plait__queue_handle_bytes(&plan);
+    block = plait__heap_alloc(handle + plait__ring_bytes(&plan) + PLAIT__RING_LINE);
     if (block == NULL)
         return -ENOMEM;
-    queue = (plait_queue *)(((uintptr_t)block + PLAIT__RING_LINE - 1) &
-                            ~(uintptr_t)(PLAIT__RING_LINE - 1));
-    memset(queue, 0, sizeof *queue);
-    queue->block = block;
-    plait__ring_init(&queue->ring, &ours);
+    queue = plait__queue_align(block);
+    plait__queue_make(queue, block, &plan, (char *)queue + handle);
+    plait__ring_clear(&queue->ring);
     *ret = queue;
     return 0;
 }
 
+/* In the family the queue ends for all; in a segment, what this process has of it. */
 void plait_queue_destroy(plait_queue *queue)
 {
     if (queue == NULL)
         return;
     __atomic_store_n(&queue->is_destroyed, 1, __ATOMIC_SEQ_CST);
-    plait__ring_drop(&queue->ring);
+    if (queue->ring.in_segment)
+        plait__ring_wake_all(&queue->ring);
+    else
+        plait__ring_drop(&queue->ring);
     if (!plait__visits_are_over(&queue->visits))
         return;
+    if (queue->ring.in_segment) {
+        free(queue->block);
+        return;
+    }
     plait__ring_fini(&queue->ring);
     plait_shared_free(queue->block);
 }
@@ -109,12 +117,12 @@ static __attribute__((noinline)) ssize_t put_slowly(plait_queue *queue, unsigned
 
 int plait_queue_put(plait_queue *queue, const void *bytes, size_t n, plait_deadline until)
 {
-    plait_bytes item = { bytes, n };
+    const plait_bytes item = { bytes, n };
     ssize_t rc;
 
     if (queue == NULL || (bytes == NULL && n > 0))
         return -EINVAL;
-    rc = plait__ring_put(&queue->ring, bytes, n, first_look(until));
+    rc = plait__ring_put_many(&queue->ring, &item, 1, first_look(until));
     if (rc == -EAGAIN)
         rc = put_slowly(queue, 0, &item, 1, until);
     return rc < 0 ? (int)rc : 0;
@@ -123,12 +131,12 @@ int plait_queue_put(plait_queue *queue, const void *bytes, size_t n, plait_deadl
 int plait_queue_put_lane(plait_queue *queue, unsigned lane, const void *bytes, size_t n,
                          plait_deadline until)
 {
-    plait_bytes item = { bytes, n };
+    const plait_bytes item = { bytes, n };
     ssize_t rc;
 
     if (queue == NULL || lane >= queue->ring.n_lanes || (bytes == NULL && n > 0))
         return -EINVAL;
-    rc = plait__ring_put(plait__ring_lane(&queue->ring, lane), bytes, n, first_look(until));
+    rc = plait__ring_put_many(plait__ring_lane(&queue->ring, lane), &item, 1, first_look(until));
     if (rc == -EAGAIN)
         rc = put_slowly(queue, lane, &item, 1, until);
     return rc < 0 ? (int)rc : 0;
@@ -265,11 +273,17 @@ ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, plait_deadli
                    : get_slowly(queue, rc, (struct plait__queue_get){ peek_from, &room }, until);
 }
 
+/* In a segment each item may be written over as soon as its size is known; but not always. */
+static bool is_hopeless(const plait_queue *queue, unsigned round)
+{
+    return queue->ring.in_segment && round == 1000;
+}
+
 ssize_t plait_queue_get_alloc(plait_queue *queue, void **ret, plait_deadline until)
 {
     ssize_t n = ret == NULL ? -EINVAL : plait_queue_peek(queue, NULL, 0, until);
 
-    while (n >= 0) {
+    for (unsigned round = 0; n >= 0; round++) {
         size_t cap = (size_t)n;
         void *buf = malloc(cap > 0 ? cap : 1);
         if (buf == NULL)
@@ -281,7 +295,7 @@ ssize_t plait_queue_get_alloc(plait_queue *queue, void **ret, plait_deadline unt
         }
         free(buf);
         if (n == -EMSGSIZE) /* somebody else got what we looked at */
-            n = plait_queue_peek(queue, NULL, 0, until);
+            n = is_hopeless(queue, round) ? -EBADMSG : plait_queue_peek(queue, NULL, 0, until);
     }
     return n;
 }

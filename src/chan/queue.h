@@ -8,13 +8,36 @@
 #include "chan/visits.h"
 #include <plait/queue.h>
 
+#include <string.h>
+
+/* In the family all share it; of a queue in a segment each process has its own. */
 struct plait_queue {
-    void *block;           /* const: what the heap gave; we begin at the next cache line in it */
+    void *block;           /* const: to be freed; we begin at the next cache line in it */
     uint32_t is_destroyed; /* atomic */
     int64_t look;          /* atomic: when a lane that is passed over is looked at thoroughly */
     struct plait__visits visits; /* of those who wait */
-    struct plait__ring ring;     /* the first lane; its bytes follow, and the other lanes */
+    struct plait__ring ring;     /* the first lane; the others follow */
 };
+
+/* The first cache line in it. */
+static inline void *plait__queue_align(void *block)
+{
+    return (void *)(((uintptr_t)block + PLAIT__RING_LINE - 1) & ~(uintptr_t)(PLAIT__RING_LINE - 1));
+}
+
+/* With all its lanes, but without what is shared of them; a multiple of PLAIT__RING_LINE. */
+static inline size_t plait__queue_handle_bytes(const struct plait__ring *plan)
+{
+    return offsetof(struct plait_queue, ring) + plan->n_lanes * sizeof *plan;
+}
+
+static inline void plait__queue_make(struct plait_queue *queue, void *block,
+                                     const struct plait__ring *plan, void *shared)
+{
+    memset(queue, 0, offsetof(struct plait_queue, ring));
+    queue->block = block;
+    plait__ring_place(&queue->ring, plan, shared);
+}
 
 enum plait__queue_side {
     PLAIT__QUEUE_GETS,

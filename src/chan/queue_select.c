@@ -48,7 +48,7 @@ static int has_item(plait_queue *queue, bool thorough)
 
     /* seq_cst: the partner of who puts, and then looks at the bell; may_get sees no less */
     for (uint32_t i = 0; i < queue->ring.n_lanes; i++)
-        (void)__atomic_load_n(&plait__ring_lane(&queue->ring, i)->tail, __ATOMIC_SEQ_CST);
+        (void)__atomic_load_n(&plait__ring_lane(&queue->ring, i)->shared->tail, __ATOMIC_SEQ_CST);
     if (thorough || plait__ring_may_get(&queue->ring))
         rc = plait__queue_first(queue, &get, look);
     if (rc == -EAGAIN || rc == -ETIMEDOUT) /* -ETIMEDOUT: of its lock */
@@ -62,7 +62,7 @@ static int look_get(const plait_waitable *on, struct plait__watch *watch, struct
     int rc = how.glance || how.will_sleep ? enter(queue, watch) : 0;
 
     if (rc == 0 && how.will_sleep) {
-        watch->word = &queue->ring.get_bell;
+        watch->word = &queue->ring.shared->get_bell;
         watch->expected = plait__ring_announce(&queue->ring, watch->word);
         watch->in_slices = true;
     }
@@ -79,8 +79,8 @@ static void leave_get(const plait_waitable *on, struct plait__watch *watch)
 
     if (!(watch->state & HAS_VISIT))
         return;
-    if (plait__bell_awaited(&queue->ring.get_bell) && plait__ring_may_get(&queue->ring))
-        plait__bell_ring(&queue->ring.get_bell);
+    if (plait__bell_awaited(&queue->ring.shared->get_bell) && plait__ring_may_get(&queue->ring))
+        plait__bell_ring(&queue->ring.shared->get_bell);
     plait__visits_leave(&queue->visits, (unsigned)watch->state);
 }
 
@@ -100,7 +100,7 @@ int plait_queue_on_get(plait_waitable *ret, plait_queue *queue)
 static bool may_put(const plait_queue *queue, size_t n)
 {
     /* seq_cst: the partner of who frees, and then looks at the bell; may_put sees no less */
-    (void)__atomic_load_n(&queue->ring.free, __ATOMIC_SEQ_CST);
+    (void)__atomic_load_n(&queue->ring.shared->free, __ATOMIC_SEQ_CST);
     return n > queue->ring.max_item_bytes || plait__ring_may_put(&queue->ring, n);
 }
 
@@ -110,7 +110,7 @@ static int look_put(const plait_waitable *on, struct plait__watch *watch, struct
     int rc = how.glance || how.will_sleep ? enter(queue, watch) : 0;
 
     if (rc == 0 && how.will_sleep) {
-        watch->word = &queue->ring.put_bell;
+        watch->word = &queue->ring.shared->put_bell;
         watch->expected = plait__ring_announce_put(&queue->ring, on->arg, how.thorough);
         watch->in_slices = true;
     } else if (rc == 0 && how.thorough) {
@@ -128,8 +128,8 @@ static void leave_put(const plait_waitable *on, struct plait__watch *watch)
     if (!(watch->state & HAS_VISIT))
         return;
     /* others may sleep for less than we wanted */
-    if (plait__bell_awaited(&queue->ring.put_bell) && plait__ring_may_put(&queue->ring, 0))
-        plait__bell_ring(&queue->ring.put_bell);
+    if (plait__bell_awaited(&queue->ring.shared->put_bell) && plait__ring_may_put(&queue->ring, 0))
+        plait__bell_ring(&queue->ring.shared->put_bell);
     plait__visits_leave(&queue->visits, (unsigned)watch->state);
 }
 

@@ -72,7 +72,7 @@ static ssize_t get_the_second_time(plait_queue *at, void *arg, struct plait__loo
     (void)arg;
     if (++attempts == 1)
         return -EAGAIN;
-    plait__bell_announce(&at->ring.get_bell, 0);
+    plait__bell_announce(&at->ring.shared->get_bell, 0);
     return plait__ring_get(&at->ring, &byte, 1, look);
 }
 
@@ -90,7 +90,7 @@ TEST(who_waited_and_leaves_items_rings_for_others)
     CHECK_INT(plait_queue_put(queue, "a", 1, PLAIT_NOWAIT), 0);
     CHECK_INT(plait_queue_put(queue, "b", 1, PLAIT_NOWAIT), 0);
     wait_and_get();
-    CHECK_INT(plait__bell_awaited(&queue->ring.get_bell), 0);
+    CHECK_INT(plait__bell_awaited(&queue->ring.shared->get_bell), 0);
 }
 
 TEST(who_leaves_nothing_does_not)
@@ -98,7 +98,7 @@ TEST(who_leaves_nothing_does_not)
     prepare((plait_queue_opts){ 0 });
     CHECK_INT(plait_queue_put(queue, "a", 1, PLAIT_NOWAIT), 0);
     wait_and_get();
-    CHECK(plait__bell_awaited(&queue->ring.get_bell) != 0);
+    CHECK(plait__bell_awaited(&queue->ring.shared->get_bell) != 0);
 }
 
 /* ---- who waits ---- */

@@ -25,13 +25,13 @@ static uint32_t *bell_of(plait_queue *queue, const struct plait__queue_call *cal
 {
     switch (call->side) {
     case PLAIT__QUEUE_GETS:
-        return &queue->ring.get_bell;
+        return &queue->ring.shared->get_bell;
     case PLAIT__QUEUE_PUTS:
-        return &call->lane->put_bell;
+        return &call->lane->shared->put_bell;
     case PLAIT__QUEUE_JOINS:
         break;
     }
-    return &queue->ring.join_bell;
+    return &queue->ring.shared->join_bell;
 }
 
 static bool may_succeed(plait_queue *queue, const struct plait__queue_call *call)
@@ -89,11 +89,13 @@ static ssize_t sleep_and_try(plait_queue *queue, const struct plait__queue_call 
     for (unsigned round = 0;; round++) {
         uint32_t seen = announce(queue, call, look.thorough);
         ssize_t rc = call->attempt(queue, call->arg, look);
-        int64_t slice = slices_ns[round < 3 ? round : 3];
-        plait_deadline soon = plait__deadline_after(plait__os_now_ns(), slice);
+        int64_t now = plait__os_now_ns(), slice = slices_ns[round < 3 ? round : 3];
+        plait_deadline soon = plait__deadline_after(now, slice);
         int woken;
         if (rc != -EAGAIN)
             return rc;
+        if (__atomic_load_n(&queue->is_destroyed, __ATOMIC_SEQ_CST))
+            return -EPIPE;
         if (is_last)
             return -ETIMEDOUT;
         woken = plait__wait_word(bell, seen, plait__deadline_earlier(until, soon));
@@ -101,8 +103,9 @@ static ssize_t sleep_and_try(plait_queue *queue, const struct plait__queue_call 
             announce(queue, call, false); /* a wake may have been ours: the caller passes it on */
             return woken;
         }
-        look.thorough = woken == -ETIMEDOUT;
-        is_last = look.thorough && plait_left_ns(until) == 0;
+        /* in a segment the bell may be rung for ever */
+        is_last = woken == -ETIMEDOUT ? plait_left_ns(until) == 0 : until.ns <= now;
+        look.thorough = woken == -ETIMEDOUT || is_last;
     }
 }
 

@@ -44,6 +44,12 @@
  * one: who waits there, how many items are finished, and whether it is the end (a process may be
  * killed when it has closed some of them: the others follow the first).
  *
+ * In a named segment all is the same, but that those who share it do not trust each other. What a
+ * process needs to know of the ring's size it has for itself. Each record is looked at once, and what
+ * it says has to make sense for that place (is_sane): so whatever others write there, nobody reads or
+ * writes outside of the ring, or walks along it for ever. There are no parcels; a leased item that is
+ * too large for its entry lies in the hall, which is as large as the ring.
+ *
  * models/ring.pml is the model of it.
  */
 #ifndef PLAIT__CHAN_RING_H
@@ -69,19 +75,8 @@ enum {
  * Both count round and round. */
 #define PLAIT__RING_CLOSED (UINT64_C(1) << 63)
 
-struct plait__ring {
-    /* const after init */
-    uint32_t mask;      /* granules - 1 */
-    uint32_t limit;     /* most granules in use */
-    uint32_t max_items; /* most items that are put and not handed over */
-    uint32_t max_leases;
-    uint32_t max_kib; /* most in parcels, unless it is one alone */
-    uint64_t max_item_bytes;
-    uint64_t at_once;    /* most bytes that are put with the lock taken once */
-    uint64_t lane_bytes; /* from one lane to the next */
-    uint32_t n_lanes, lane;
-    bool has_one_producer, has_one_consumer;
-
+/* What all processes share of a lane. Zero bytes: nothing is in it, and nobody has locked it. */
+struct plait__ring_shared {
     uint32_t put_lock __attribute__((aligned(PLAIT__RING_LINE)));
     uint64_t tail;        /* atomic: put_lock; CLOSED is set without it */
     uint64_t free_seen;   /* put_lock: free as it was when we looked */
@@ -90,13 +85,13 @@ struct plait__ring {
     uint64_t kib_pending; /* put_lock: the tail that this makes, and RING_CLOSED; 0: none is */
 
     uint32_t get_lock __attribute__((aligned(PLAIT__RING_LINE)));
-    uint32_t is_dropped;  /* atomic: set once: nothing is handed over any more */
-    uint64_t take;        /* atomic: get_lock */
-    uint64_t tail_seen;   /* get_lock: tail as it was when we looked */
-    uint64_t skipped;     /* atomic: get_lock: items that never came: how many, and the last one */
-    uint32_t leases;      /* atomic: get_lock: entries beyond were never used */
-    uint32_t has_back;    /* atomic: somebody has given a leased item back */
-    uint32_t is_short;    /* atomic: somebody waits for a free entry */
+    uint32_t is_dropped; /* atomic: set once: nothing is handed over any more */
+    uint64_t take;       /* atomic: get_lock */
+    uint64_t tail_seen;  /* get_lock: tail as it was when we looked */
+    uint64_t skipped;    /* atomic: get_lock: items that never came: how many, and the last one */
+    uint32_t leases;     /* atomic: get_lock: entries beyond were never used */
+    uint32_t has_back;   /* atomic: somebody has given a leased item back */
+    uint32_t is_short; /* atomic: somebody waits for a free entry, or for room for a leased item */
     uint32_t lease_token; /* get_lock: of the last lease, round and round */
     uint64_t lease_order; /* get_lock: how many items were leased */
     int64_t lease_look;   /* get_lock: when to look again for leases of the dead */
@@ -110,7 +105,25 @@ struct plait__ring {
     uint32_t
         finished; /* atomic, in the first lane: items that plait__ring_task_done was called for */
 
-    char data[] __attribute__((aligned(PLAIT__RING_LINE))); /* then the entries of leases */
+    char data[] __attribute__((aligned(PLAIT__RING_LINE))); /* then entries of leases, the hall */
+};
+
+/* A lane, and where it is. Const. In the family there is one for all, beside what they share; of a
+ * ring in a segment each process has its own, and nobody else can change it. */
+struct plait__ring {
+    struct plait__ring_shared *shared __attribute__((aligned(PLAIT__RING_LINE)));
+    uint32_t mask;      /* granules - 1 */
+    uint32_t limit;     /* most granules in use */
+    uint32_t max_items; /* most items that are put and not handed over */
+    uint32_t max_leases;
+    uint32_t max_kib; /* most in parcels, unless it is one alone */
+    uint32_t n_lanes, lane;
+    bool has_one_producer, has_one_consumer;
+    bool in_segment; /* without parcels, and of what others may write nothing is believed */
+    uint64_t max_item_bytes;
+    uint64_t at_once;    /* most bytes that are put with the lock taken once */
+    uint64_t lane_bytes; /* from what is shared of one lane to that of the next */
+    uint64_t hall_bytes; /* for leased items that do not fit into their entries */
 };
 
 /* How a call looks: until when it waits for the lock (but at least PATIENCE), and whether it asks
@@ -121,25 +134,40 @@ struct plait__look {
     bool thorough;
 };
 
-/* How many bytes a ring takes, or several: all lanes. 0, -EINVAL. */
-int plait__ring_bytes(const plait_queue_opts *opts, size_t *ret);
-/* All lanes. pre: at a multiple of PLAIT__RING_LINE; opts as for plait__ring_bytes. */
-void plait__ring_init(struct plait__ring *first, const plait_queue_opts *opts);
-/* Of all lanes: frees what lies elsewhere. pre: nobody uses them. */
+/* The first lane of a queue with these options, but for where it is. 0, -EINVAL. */
+int plait__ring_plan(struct plait__ring *ret, const plait_queue_opts *opts, bool in_segment);
+/* How many bytes are shared, of all lanes. */
+size_t plait__ring_bytes(const struct plait__ring *plan);
+/* Makes all lanes, one behind the other; what is shared begins there, at a multiple of
+ * PLAIT__RING_LINE. */
+void plait__ring_place(struct plait__ring *first, const struct plait__ring *plan, void *shared);
+/* What is shared becomes what zero bytes are. */
+void plait__ring_clear(struct plait__ring *first);
+/* Of all lanes: frees what lies elsewhere. pre: nobody uses them; not in a segment. */
 void plait__ring_fini(struct plait__ring *first);
 
 static inline struct plait__ring *plait__ring_lane(const struct plait__ring *first, uint32_t lane)
 {
-    return (struct plait__ring *)((uintptr_t)first + lane * first->lane_bytes);
+    return (struct plait__ring *)((uintptr_t)first + lane * sizeof *first);
 }
 
 /* All of these return at once but for other tasks inside. What they share: -EAGAIN: there is no
  * room, or no item · -EPIPE: closed (and drained) · -EMSGSIZE · -EBUSY: another process is the
- * single producer (consumer), and lives · of the lock: -ETIMEDOUT, -ECANCELED, -ENOMEM, -EUSERS. */
-int plait__ring_put(struct plait__ring *ring, const void *bytes, size_t n, struct plait__look look);
+ * single producer (consumer), and lives · -EBADMSG: in a segment, what is there cannot be · of the
+ * lock: -ETIMEDOUT, -ECANCELED, -ENOMEM, -EUSERS. */
 /* As many of the items as there is room for, at least 1. */
 ssize_t plait__ring_put_many(struct plait__ring *ring, const plait_bytes *items, size_t count,
                              struct plait__look look);
+
+static inline int plait__ring_put(struct plait__ring *ring, const void *bytes, size_t n,
+                                  struct plait__look look)
+{
+    const plait_bytes item = { bytes, n };
+    ssize_t rc = plait__ring_put_many(ring, &item, 1, look);
+
+    return rc < 0 ? (int)rc : 0;
+}
+
 int plait__ring_reserve(struct plait__ring *ring, void **ret, size_t n, struct plait__look look);
 /* -EINVAL: these bytes are not reserved by this process, or are fewer than n. */
 int plait__ring_commit(struct plait__ring *ring, void *bytes, size_t n);
@@ -163,6 +191,8 @@ int plait__ring_nack(struct plait__ring *first, const plait_lease *lease);
 uint32_t plait__ring_announce_put(struct plait__ring *ring, size_t n, bool thorough);
 /* So, a task that wants to get or to join, at a bell of the first lane. */
 uint32_t plait__ring_announce(struct plait__ring *first, uint32_t *bell);
+/* Whoever sleeps looks again, at all lanes. */
+void plait__ring_wake_all(struct plait__ring *first);
 /* Is it worth a look? Takes no lock. */
 bool plait__ring_may_put(const struct plait__ring *ring, size_t n);
 /* At any lane? */

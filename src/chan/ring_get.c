@@ -19,48 +19,51 @@
 /* Who is to look for room again: one, who passes the wake on, or all. */
 static unsigned putters_of(struct plait__ring *ring, uint64_t free)
 {
-    uint32_t bell = plait__bell_awaited(&ring->put_bell);
+    uint32_t bell = plait__bell_awaited(&ring->shared->put_bell);
     uint32_t used;
 
     if (bell == 0)
         return 0;
-    used = mark_position(load_relaxed(&ring->tail)) - mark_position(free);
+    used = mark_position(load_relaxed(&ring->shared->tail)) - mark_position(free);
     return plait__bell_one_will_do(bell, ring->limit - used) ? WAKE_PUTTER : WAKE_PUTTERS;
 }
 
 static void move_free(struct plait__ring *ring, uint64_t free)
 {
     if (ring->has_one_consumer) /* seq_cst: the partner of plait__bell_announce */
-        __atomic_exchange_n(&ring->free, free, __ATOMIC_SEQ_CST);
+        __atomic_exchange_n(&ring->shared->free, free, __ATOMIC_SEQ_CST);
     else /* release: what was read is read; the partner is find_place of ring_put.c */
-        __atomic_store_n(&ring->free, free, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->shared->free, free, __ATOMIC_RELEASE);
 }
 
 static void move_take(struct plait__ring *ring, uint64_t take)
 {
-    __atomic_store_n(&ring->take, take, __ATOMIC_RELAXED); /* guarded by the lock */
+    __atomic_store_n(&ring->shared->take, take, __ATOMIC_RELAXED); /* guarded by the lock */
 }
 
 /* Before `free` is moved behind the record: it does no harm if that does not come about. */
 static void free_kib(struct plait__ring *ring, const struct record *record, uint64_t ctl)
 {
     if (ctl & RECORD_PARCEL)
-        __atomic_store_n(&ring->kib_freed, record->kib, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->shared->kib_freed, record->kib, __ATOMIC_RELEASE);
 }
 
 /* Frees what can be freed. */
 static unsigned reclaim(struct plait__ring *ring)
 {
-    uint64_t first = load_relaxed(&ring->free), at = first, take = load_relaxed(&ring->take);
+    uint64_t first = load_relaxed(&ring->shared->free), at = first,
+             take = load_relaxed(&ring->shared->take);
 
     while (!is_same_place(at, take)) {
         struct record *record = record_at(ring, at);
         /* acquire: who had it has read it */
         uint64_t ctl = __atomic_load_n(&record->ctl, __ATOMIC_ACQUIRE);
-        if (record_state(ctl) != RECORD_DONE && record_state(ctl) != RECORD_SKIP)
+        uint32_t granules = load_granules(record);
+        if ((record_state(ctl) != RECORD_DONE && record_state(ctl) != RECORD_SKIP) ||
+            !is_sane(ring, first, at, ctl, granules))
             break;
         free_kib(ring, record, ctl);
-        at = mark_behind(at, record, ctl);
+        at = mark_behind(at, granules, ctl);
     }
     if (is_same_place(at, first))
         return 0;
@@ -71,17 +74,24 @@ static unsigned reclaim(struct plait__ring *ring)
 /* The lowest record that a dead process had taken is the next one again; the walk does the rest. */
 static unsigned sweep(struct plait__ring *ring)
 {
-    uint64_t take = load_relaxed(&ring->take);
-    uint64_t at = load_relaxed(&ring->free);
+    uint64_t take = load_relaxed(&ring->shared->take);
+    uint64_t first = load_relaxed(&ring->shared->free), at = first;
+    uint32_t alive = plait__member_self();
 
     while (!is_same_place(at, take)) {
         struct record *record = record_at(ring, at);
         uint64_t ctl = __atomic_load_n(&record->ctl, __ATOMIC_ACQUIRE);
-        if (record_state(ctl) == RECORD_TAKEN && plait__member_is_dead(record_owner(ctl))) {
-            move_take(ring, at);
-            return WAKE_GETTER;
+        uint32_t granules = load_granules(record);
+        if (!is_sane(ring, first, at, ctl, granules))
+            break;
+        if (record_state(ctl) == RECORD_TAKEN && record_owner(ctl) != alive) {
+            alive = record_owner(ctl);
+            if (is_owner_dead(ring, alive)) {
+                move_take(ring, at);
+                return WAKE_GETTER;
+            }
         }
-        at = mark_behind(at, record, ctl);
+        at = mark_behind(at, granules, ctl);
     }
     return 0;
 }
@@ -89,15 +99,15 @@ static unsigned sweep(struct plait__ring *ring)
 /* The lock was taken over from a dead process. */
 static unsigned recover(struct plait__ring *ring)
 {
-    uint64_t take = load_relaxed(&ring->take), free = load_relaxed(&ring->free);
+    uint64_t take = load_relaxed(&ring->shared->take), free = load_relaxed(&ring->shared->free);
     unsigned whom;
 
     if ((int32_t)(mark_position(free) - mark_position(take)) > 0)
         move_take(ring, free); /* it had handed over */
     plait__leases_recover(ring);
-    ring->tail_seen = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
+    ring->shared->tail_seen = __atomic_load_n(&ring->shared->tail, __ATOMIC_SEQ_CST);
     whom = sweep(ring);
-    plait__owned_mend(&ring->get_lock);
+    plait__owned_mend(&ring->shared->get_lock);
     return whom;
 }
 
@@ -113,13 +123,14 @@ static void mark_done(struct record *record)
  * is killed between the two leaves a number that tells that it was counted. */
 static unsigned count_skipped(struct plait__ring *ring, struct record *record, uint64_t mark)
 {
-    uint64_t skipped = load_relaxed(&ring->skipped);
+    uint64_t skipped = load_relaxed(&ring->shared->skipped);
     uint64_t number = (uint64_t)mark_items(mark) + 1;
 
     if (skipped >> 32 != number) /* seq_cst: the partner is a join that is announced */
-        __atomic_store_n(&ring->skipped, number << 32 | (uint32_t)(skipped + 1), __ATOMIC_SEQ_CST);
+        __atomic_store_n(&ring->shared->skipped, number << 32 | (uint32_t)(skipped + 1),
+                         __ATOMIC_SEQ_CST);
     mark_done(record);
-    return plait__bell_awaited(&ring->join_bell) ? WAKE_JOINERS : 0;
+    return plait__bell_awaited(&ring->shared->join_bell) ? WAKE_JOINERS : 0;
 }
 
 /* Nobody has the record in hand: is its item there? Else who handed it over has died, and it is
@@ -133,15 +144,15 @@ static bool is_item(struct record *record, uint64_t ctl)
 }
 
 /* Is the record at `take` the next item? 1: yes · 0: step over it · -EAGAIN: it is being written. */
-static int judge(struct record *record, uint64_t ctl, bool thorough)
+static int judge(const struct plait__ring *ring, struct record *record, uint64_t ctl, bool thorough)
 {
     switch (record_state(ctl)) {
     case RECORD_READY:
         return is_item(record, ctl);
     case RECORD_TAKEN: /* after a sweep: of the dead, or of one that goes on */
-        return plait__member_is_dead(record_owner(ctl)) && is_item(record, ctl);
+        return is_owner_dead(ring, record_owner(ctl)) && is_item(record, ctl);
     case RECORD_RSV:
-        if (!thorough || !plait__member_is_dead(record_owner(ctl)))
+        if (!thorough || !is_owner_dead(ring, record_owner(ctl)))
             return -EAGAIN;
         if (ctl & RECORD_PARCEL)
             plait__parcel_drop(record_large(record)->parcel);
@@ -158,14 +169,17 @@ static int judge(struct record *record, uint64_t ctl, bool thorough)
 /* Nothing is left that could come back to us when another process dies. */
 static bool is_drained(struct plait__ring *ring)
 {
-    uint64_t at = load_relaxed(&ring->free), take = load_relaxed(&ring->take);
+    uint64_t first = load_relaxed(&ring->shared->free), at = first;
+    uint64_t take = load_relaxed(&ring->shared->take);
 
     while (!is_same_place(at, take)) {
-        struct record *record = record_at(ring, at);
+        const struct record *record = record_at(ring, at);
         uint64_t ctl = load_relaxed(&record->ctl);
-        if (record_state(ctl) == RECORD_TAKEN && record_owner(ctl) != plait__member_self())
+        uint32_t granules = load_granules(record);
+        if ((record_state(ctl) == RECORD_TAKEN && record_owner(ctl) != plait__member_self()) ||
+            !is_sane(ring, first, at, ctl, granules))
             return false;
-        at = mark_behind(at, record, ctl);
+        at = mark_behind(at, granules, ctl);
     }
     return !plait__leases_are_out(ring);
 }
@@ -173,12 +187,14 @@ static bool is_drained(struct plait__ring *ring)
 /* Is there a record at this place? */
 static bool has_record(struct plait__ring *ring, uint64_t at)
 {
-    if (is_same_place(at, ring->tail_seen)) /* seq_cst: the partner is move_tail of ring_put.c */
-        ring->tail_seen = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
-    return !is_same_place(at, ring->tail_seen);
+    if (is_same_place(
+            at, ring->shared->tail_seen)) /* seq_cst: the partner is move_tail of ring_put.c */
+        ring->shared->tail_seen = __atomic_load_n(&ring->shared->tail, __ATOMIC_SEQ_CST);
+    return !is_same_place(at, ring->shared->tail_seen);
 }
 
-static void describe(struct record *record, uint64_t ctl, struct found *ret)
+static void describe(const struct plait__ring *ring, struct record *record, uint64_t ctl,
+                     struct found *ret)
 {
     const struct large *large = record_large(record);
 
@@ -186,29 +202,31 @@ static void describe(struct record *record, uint64_t ctl, struct found *ret)
     ret->bytes = record->bytes;
     ret->size = record_size(ctl);
     ret->parcel = 0;
-    if (!(ctl & RECORD_PARCEL))
+    if (!has_parcel(ring, ctl))
         return;
     ret->parcel = large->parcel;
     ret->bytes = plait__parcel_bytes(large->parcel);
     ret->size = large->size;
 }
 
-/* Moves `take` to the first item. 0, -EAGAIN. */
+/* Moves `take` to the first item. 0, -EAGAIN, -EBADMSG. */
 static int walk(struct plait__ring *ring, bool thorough, struct found *ret)
 {
-    uint64_t first = load_relaxed(&ring->take), at = first;
+    uint64_t first = load_relaxed(&ring->shared->take), at = first;
     int rc = 0;
 
     while (rc == 0 && has_record(ring, at)) {
         struct record *record = record_at(ring, at);
         /* seq_cst: the partner is finish of ring_put.c */
         uint64_t ctl = __atomic_load_n(&record->ctl, __ATOMIC_SEQ_CST);
-        rc = judge(record, ctl, thorough);
+        uint32_t granules = load_granules(record);
+        rc =
+            is_sane(ring, first, at, ctl, granules) ? judge(ring, record, ctl, thorough) : -EBADMSG;
         if (rc < 0)
             break;
         ret->mark = at;
-        ret->behind = mark_behind(at, record, ctl);
-        describe(record, ctl, ret);
+        ret->behind = mark_behind(at, granules, ctl);
+        describe(ring, record, ctl, ret);
         if (rc > 0)
             break;
         ctl = load_relaxed(&record->ctl);
@@ -220,7 +238,9 @@ static int walk(struct plait__ring *ring, bool thorough, struct found *ret)
         move_take(ring, at);
         ret->whom |= reclaim(ring);
     }
-    return rc > 0 ? 0 : -EAGAIN;
+    if (rc == 0)
+        return -EAGAIN;
+    return rc > 0 ? 0 : rc;
 }
 
 static int find_first(struct plait__ring *ring, bool thorough, struct found *ret)
@@ -229,15 +249,19 @@ static int find_first(struct plait__ring *ring, bool thorough, struct found *ret
 
     ret->whom = 0;
     ret->lease = NULL;
-    if (__atomic_load_n(&ring->is_dropped, __ATOMIC_RELAXED))
+    if (__atomic_load_n(&ring->shared->is_dropped, __ATOMIC_RELAXED))
         return -EPIPE;
-    if (load_relaxed32(&ring->leases) != 0 && plait__leases_find(ring, thorough, ret))
-        return 0;
+    if (load_relaxed32(&ring->shared->leases) != 0) {
+        rc = plait__leases_find(ring, thorough, ret);
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
+    }
     if (thorough)
         sweep(ring);
     rc = walk(ring, thorough, ret);
-    if (rc < 0 && (ring->tail_seen & PLAIT__RING_CLOSED) &&
-        is_same_place(load_relaxed(&ring->take), ring->tail_seen) && is_drained(ring))
+    if (rc < 0 && (ring->shared->tail_seen & PLAIT__RING_CLOSED) &&
+        is_same_place(load_relaxed(&ring->shared->take), ring->shared->tail_seen) &&
+        is_drained(ring))
         return -EPIPE;
     return rc;
 }
@@ -246,8 +270,8 @@ static int find_first(struct plait__ring *ring, bool thorough, struct found *ret
 
 static int lock_get(struct plait__ring *ring, plait_deadline until)
 {
-    int rc = ring->has_one_consumer ? plait__ring_hold(&ring->get_lock)
-                                    : ring_lock(&ring->get_lock, until);
+    int rc = ring->has_one_consumer ? plait__ring_hold(&ring->shared->get_lock)
+                                    : ring_lock(&ring->shared->get_lock, until);
 
     if (rc <= 0)
         return rc;
@@ -258,7 +282,7 @@ static int lock_get(struct plait__ring *ring, plait_deadline until)
 void plait__ring_unlock_get(struct plait__ring *ring, unsigned whom)
 {
     if (!ring->has_one_consumer)
-        plait__owned_release(&ring->get_lock);
+        plait__owned_release(&ring->shared->get_lock);
     if (whom != 0)
         plait__ring_wake(ring, whom);
 }
@@ -290,7 +314,7 @@ void plait__ring_hand_over(struct plait__ring *ring, struct found *found)
 
 void plait__ring_step_over(struct plait__ring *ring, struct found *found)
 {
-    if (is_same_place(load_relaxed(&ring->free), found->mark)) {
+    if (is_same_place(load_relaxed(&ring->shared->free), found->mark)) {
         if (found->parcel != 0)
             free_kib(ring, found->record, RECORD_PARCEL);
         move_free(ring, found->behind);
@@ -323,13 +347,13 @@ static void give_back(struct plait__ring *ring, struct record *record)
 {
     unsigned whom;
 
-    if (load_relaxed(&record->ctl) & RECORD_PARCEL)
+    if (has_parcel(ring, load_relaxed(&record->ctl)))
         plait__parcel_drop(record_large(record)->parcel); /* the hand-over */
     mark_done(record);
     if (lock_get(ring, PLAIT_NOWAIT) < 0)
         return; /* whoever wants room does it */
     whom = reclaim(ring);
-    if (plait__ring_is_closed(ring) && plait__bell_awaited(&ring->get_bell))
+    if (plait__ring_is_closed(ring) && plait__bell_awaited(&ring->shared->get_bell))
         whom |= WAKE_GETTERS; /* those who wait for what we had are told of the end */
     plait__ring_unlock_get(ring, whom);
 }
@@ -429,8 +453,9 @@ int plait__ring_release(struct plait__ring *ring, const void *bytes)
 /* The lock of a single consumer is had only when that one is dead. */
 static bool lock_to_tidy(struct plait__ring *ring, unsigned *ret_whom)
 {
-    int rc = ring->has_one_consumer ? plait__owned_acquire(&ring->get_lock, true, PLAIT_NOWAIT)
-                                    : ring_lock(&ring->get_lock, PLAIT_NOWAIT);
+    int rc = ring->has_one_consumer
+                 ? plait__owned_acquire(&ring->shared->get_lock, true, PLAIT_NOWAIT)
+                 : ring_lock(&ring->shared->get_lock, PLAIT_NOWAIT);
 
     *ret_whom = rc > 0 ? recover(ring) : 0;
     return rc >= 0;
@@ -446,10 +471,10 @@ static unsigned clear(struct plait__ring *ring, bool thorough)
 
 static bool may_get_from(const struct plait__ring *ring)
 {
-    uint64_t tail = load_relaxed(&ring->tail);
+    uint64_t tail = load_relaxed(&ring->shared->tail);
 
-    return (tail & PLAIT__RING_CLOSED) || !is_same_place(tail, load_relaxed(&ring->take)) ||
-           load_relaxed32(&ring->has_back) != 0;
+    return (tail & PLAIT__RING_CLOSED) || !is_same_place(tail, load_relaxed(&ring->shared->take)) ||
+           load_relaxed32(&ring->shared->has_back) != 0;
 }
 
 bool plait__ring_may_get(const struct plait__ring *first)
@@ -463,10 +488,11 @@ bool plait__ring_may_get(const struct plait__ring *first)
 bool plait__ring_is_idle(const struct plait__ring *ring)
 {
     /* seq_cst: who is announced sees what was put; the partner is move_tail of ring_put.c */
-    uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
+    uint64_t tail = __atomic_load_n(&ring->shared->tail, __ATOMIC_SEQ_CST);
 
-    return !(tail & PLAIT__RING_CLOSED) && is_same_place(tail, load_relaxed(&ring->free)) &&
-           load_relaxed32(&ring->leases) == 0 && load_relaxed32(&ring->is_dropped) == 0;
+    return !(tail & PLAIT__RING_CLOSED) && is_same_place(tail, load_relaxed(&ring->shared->free)) &&
+           load_relaxed32(&ring->shared->leases) == 0 &&
+           load_relaxed32(&ring->shared->is_dropped) == 0;
 }
 
 /* Announced with the lock held, the next who frees something sees it without a barrier of his own; a
@@ -478,10 +504,10 @@ uint32_t plait__ring_announce_put(struct plait__ring *ring, size_t n, bool thoro
     unsigned whom;
 
     if (!lock_to_tidy(ring, &whom))
-        return plait__bell_announce(&ring->put_bell, want);
-    seen = plait__bell_announce(&ring->put_bell, want);
+        return plait__bell_announce(&ring->shared->put_bell, want);
+    seen = plait__bell_announce(&ring->shared->put_bell, want);
     whom |= clear(ring, thorough);
-    plait__owned_release(&ring->get_lock);
+    plait__owned_release(&ring->shared->get_lock);
     plait__ring_wake(ring, whom);
     return seen;
 }
@@ -493,6 +519,6 @@ void plait__ring_tidy(struct plait__ring *ring, bool thorough)
     if (!lock_to_tidy(ring, &whom))
         return;
     whom |= clear(ring, thorough);
-    plait__owned_release(&ring->get_lock);
+    plait__owned_release(&ring->shared->get_lock);
     plait__ring_wake(ring, whom);
 }

@@ -29,18 +29,18 @@ struct place {
 /* The lock was taken over from a dead process: the tail was moved or not. */
 static void recover(struct plait__ring *ring)
 {
-    if (ring->kib_pending != 0) {
-        if (!is_same_place(ring->kib_pending, load_relaxed(&ring->tail)))
-            __atomic_store_n(&ring->kib_put, ring->kib_before, __ATOMIC_RELAXED);
-        ring->kib_pending = 0;
+    if (ring->shared->kib_pending != 0) {
+        if (!is_same_place(ring->shared->kib_pending, load_relaxed(&ring->shared->tail)))
+            __atomic_store_n(&ring->shared->kib_put, ring->shared->kib_before, __ATOMIC_RELAXED);
+        ring->shared->kib_pending = 0;
     }
-    plait__owned_mend(&ring->put_lock);
+    plait__owned_mend(&ring->shared->put_lock);
 }
 
 static int lock_put(struct plait__ring *ring, plait_deadline until)
 {
-    int rc = ring->has_one_producer ? plait__ring_hold(&ring->put_lock)
-                                    : ring_lock(&ring->put_lock, until);
+    int rc = ring->has_one_producer ? plait__ring_hold(&ring->shared->put_lock)
+                                    : ring_lock(&ring->shared->put_lock, until);
 
     if (rc <= 0)
         return rc;
@@ -52,10 +52,10 @@ static int lock_put(struct plait__ring *ring, plait_deadline until)
  * is. */
 static unsigned unlock_put(struct plait__ring *ring)
 {
-    unsigned whom = plait__bell_awaited(&ring->get_bell) ? WAKE_GETTER : 0;
+    unsigned whom = plait__bell_awaited(&ring->shared->get_bell) ? WAKE_GETTER : 0;
 
     if (!ring->has_one_producer)
-        plait__owned_release(&ring->put_lock);
+        plait__owned_release(&ring->shared->put_lock);
     return whom;
 }
 
@@ -71,10 +71,16 @@ static uint32_t lost_at_end(const struct plait__ring *ring, uint64_t tail, uint3
 
 static bool fits(const struct plait__ring *ring, uint64_t tail, uint64_t free, uint32_t granules)
 {
-    uint32_t used = mark_position(tail) - mark_position(free);
+    uint64_t used = mark_position(tail) - mark_position(free);
     uint32_t items = (mark_items(tail) - mark_items(free)) & 0x7fffffff;
 
     return items < ring->max_items && used + granules <= ring->limit;
+}
+
+/* It does not fit: why not? */
+static int not_now(const struct plait__ring *ring, uint64_t tail, uint64_t free)
+{
+    return mark_position(tail) - mark_position(free) <= ring->limit ? -EAGAIN : -EBADMSG;
 }
 
 /* What an item takes of the bound on parcels. */
@@ -88,21 +94,23 @@ static uint32_t kib_of(size_t n)
 /* Is there room in parcels? There is for one alone in any case. */
 static bool has_kib(const struct plait__ring *ring, size_t n)
 {
-    uint32_t used = load_relaxed32(&ring->kib_put) - load_relaxed32(&ring->kib_freed);
+    uint32_t used =
+        load_relaxed32(&ring->shared->kib_put) - load_relaxed32(&ring->shared->kib_freed);
 
     return used == 0 || (uint64_t)used + kib_of(n) <= ring->max_kib;
 }
 
-/* With the lock: a place for n bytes behind a tail. 0, -EAGAIN. */
+/* With the lock: a place for n bytes behind a tail. 0, -EAGAIN, -EBADMSG. */
 static int find_place(struct plait__ring *ring, uint64_t tail, size_t n, struct place *ret)
 {
     uint32_t granules = granules_of(n), lost = lost_at_end(ring, tail, granules);
 
-    if (!fits(ring, tail, ring->free_seen, lost + granules)) {
+    if (!fits(ring, tail, ring->shared->free_seen, lost + granules)) {
         /* acquire: what was read from there was read before it was freed */
-        ring->free_seen = __atomic_load_n(&ring->free, __ATOMIC_ACQUIRE);
-        if (!fits(ring, tail, ring->free_seen, lost + granules))
-            return -EAGAIN;
+        uint64_t free = __atomic_load_n(&ring->shared->free, __ATOMIC_ACQUIRE);
+        ring->shared->free_seen = free;
+        if (!fits(ring, tail, free, lost + granules))
+            return not_now(ring, tail, free);
     }
     if (lost > 0) {
         struct record *pad = record_at(ring, tail);
@@ -130,14 +138,15 @@ static void write_item(const struct place *place, const void *bytes, size_t n)
     write_head(place, RECORD_READY, n);
 }
 
-/* With the lock: from now on what is before `next` exists. -EPIPE: the ring was closed. */
+/* With the lock: from now on what is before `next` exists. -EPIPE: the ring was closed · -EBADMSG:
+ * somebody writes into a segment what he should not. */
 static int move_tail(struct plait__ring *ring, uint64_t tail, uint64_t next)
 {
     /* seq_cst: also the partner of plait__bell_announce */
-    return __atomic_compare_exchange_n(&ring->tail, &tail, next, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_RELAXED)
-               ? 0
-               : -EPIPE;
+    if (__atomic_compare_exchange_n(&ring->shared->tail, &tail, next, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED))
+        return 0;
+    return tail & PLAIT__RING_CLOSED ? -EPIPE : -EBADMSG;
 }
 
 /* As move_tail. What was put in parcels is said first: if we are killed before the tail is moved,
@@ -146,14 +155,14 @@ static int move_tail_with_kib(struct plait__ring *ring, uint64_t tail, uint64_t 
 {
     int rc;
 
-    ring->kib_before = ring->kib_put;
+    ring->shared->kib_before = ring->shared->kib_put;
     /* release, twice: a process that is killed may have left the one before, never the one after */
-    __atomic_store_n(&ring->kib_pending, next | PLAIT__RING_CLOSED, __ATOMIC_RELEASE);
-    __atomic_store_n(&ring->kib_put, kib, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->shared->kib_pending, next | PLAIT__RING_CLOSED, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->shared->kib_put, kib, __ATOMIC_RELEASE);
     rc = move_tail(ring, tail, next);
     if (rc < 0)
-        __atomic_store_n(&ring->kib_put, ring->kib_before, __ATOMIC_RELEASE);
-    __atomic_store_n(&ring->kib_pending, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->shared->kib_put, ring->shared->kib_before, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->shared->kib_pending, 0, __ATOMIC_RELEASE);
     return rc;
 }
 
@@ -174,7 +183,7 @@ static int reserve_small(struct plait__ring *ring, size_t n, struct record **ret
 
     if (rc < 0)
         return rc;
-    tail = load_relaxed(&ring->tail);
+    tail = load_relaxed(&ring->shared->tail);
     rc = tail & PLAIT__RING_CLOSED ? -EPIPE : find_place(ring, tail, n, &place);
     if (rc == 0) {
         write_head(&place, RECORD_RSV, n);
@@ -197,7 +206,7 @@ static int reserve_in_parcel(struct plait__ring *ring, size_t n, uint64_t parcel
 
     if (rc < 0)
         return rc;
-    tail = load_relaxed(&ring->tail);
+    tail = load_relaxed(&ring->shared->tail);
     rc = tail & PLAIT__RING_CLOSED ? -EPIPE : find_place(ring, tail, sizeof(struct large), &place);
     if (rc == 0 && !has_kib(ring, n))
         rc = -EAGAIN;
@@ -205,11 +214,12 @@ static int reserve_in_parcel(struct plait__ring *ring, size_t n, uint64_t parcel
         struct record *record = place.record;
         write_head(&place, RECORD_RSV, 0);
         record->ctl |= RECORD_PARCEL;
-        record->kib = ring->kib_put + kib_of(n);
+        record->kib = ring->shared->kib_put + kib_of(n);
         *record_large(record) = (struct large){ parcel, n };
         /* as seen from the first lane: no other one takes it for its own */
         __atomic_store_n(plait__parcel_note(parcel),
-                         (uint64_t)((char *)record - ring->data) + ring->lane * ring->lane_bytes,
+                         (uint64_t)((char *)record - ring->shared->data) +
+                             ring->lane * ring->lane_bytes,
                          __ATOMIC_RELAXED);
         rc = move_tail_with_kib(ring, tail, place.behind, record->kib);
     }
@@ -250,19 +260,19 @@ static int reserve(struct plait__ring *ring, size_t n, struct record **ret, stru
                                  : reserve_small(ring, n, ret, look);
 }
 
-static char *bytes_of(struct record *record)
+static char *bytes_of(const struct plait__ring *ring, struct record *record)
 {
-    return load_relaxed(&record->ctl) & RECORD_PARCEL
+    return has_parcel(ring, load_relaxed(&record->ctl))
                ? plait__parcel_bytes(record_large(record)->parcel)
                : record->bytes;
 }
 
 /* So many bytes were reserved. */
-static size_t room_of(struct record *record)
+static size_t room_of(const struct plait__ring *ring, struct record *record)
 {
     uint64_t ctl = load_relaxed(&record->ctl);
 
-    return ctl & RECORD_PARCEL ? record_large(record)->size : record_size(ctl);
+    return has_parcel(ring, ctl) ? record_large(record)->size : record_size(ctl);
 }
 
 /* The record is ours and written. */
@@ -271,13 +281,13 @@ static void finish(struct plait__ring *ring, struct record *record, enum record_
 {
     uint64_t ctl = record_ctl(state, 0, n);
 
-    if (load_relaxed(&record->ctl) & RECORD_PARCEL) {
+    if (has_parcel(ring, load_relaxed(&record->ctl))) {
         ctl = record_ctl(state, 0, 0) | RECORD_PARCEL;
         record_large(record)->size = n;
     }
     /* seq_cst: the bytes before it, and the partner of plait__bell_announce */
     __atomic_exchange_n(&record->ctl, ctl, __ATOMIC_SEQ_CST);
-    if (plait__bell_awaited(&ring->get_bell))
+    if (plait__bell_awaited(&ring->shared->get_bell))
         plait__ring_wake(ring, WAKE_GETTER);
 }
 
@@ -288,7 +298,7 @@ static int put_reserved(struct plait__ring *ring, const plait_bytes *item, struc
 
     if (rc < 0)
         return rc;
-    memcpy(bytes_of(record), item->bytes, item->size);
+    memcpy(bytes_of(ring, record), item->bytes, item->size);
     finish(ring, record, RECORD_READY, item->size);
     return 1;
 }
@@ -297,7 +307,7 @@ static int put_reserved(struct plait__ring *ring, const plait_bytes *item, struc
  * once, with the tail. How many. */
 static ssize_t put_at_once(struct plait__ring *ring, const plait_bytes *items, size_t count)
 {
-    uint64_t first = load_relaxed(&ring->tail), tail = first;
+    uint64_t first = load_relaxed(&ring->shared->tail), tail = first;
     size_t n = 0, bytes = 0;
     int rc = 0;
 
@@ -314,7 +324,8 @@ static ssize_t put_at_once(struct plait__ring *ring, const plait_bytes *items, s
     }
     if (n == 0)
         return rc;
-    return move_tail(ring, first, tail) < 0 ? -EPIPE : (ssize_t)n;
+    rc = move_tail(ring, first, tail);
+    return rc < 0 ? rc : (ssize_t)n;
 }
 
 ssize_t plait__ring_put_many(struct plait__ring *ring, const plait_bytes *items, size_t count,
@@ -335,21 +346,13 @@ ssize_t plait__ring_put_many(struct plait__ring *ring, const plait_bytes *items,
     return n;
 }
 
-int plait__ring_put(struct plait__ring *ring, const void *bytes, size_t n, struct plait__look look)
-{
-    const plait_bytes item = { bytes, n };
-    ssize_t rc = plait__ring_put_many(ring, &item, 1, look);
-
-    return rc < 0 ? (int)rc : 0;
-}
-
 int plait__ring_reserve(struct plait__ring *ring, void **ret, size_t n, struct plait__look look)
 {
     struct record *record = NULL;
     int rc = reserve(ring, n, &record, look);
 
     if (rc == 0)
-        *ret = bytes_of(record);
+        *ret = bytes_of(ring, record);
     return rc;
 }
 
@@ -357,7 +360,7 @@ int plait__ring_commit(struct plait__ring *ring, void *bytes, size_t n)
 {
     struct record *record = plait__ring_record_of(ring, bytes, RECORD_RSV);
 
-    if (record == NULL || n > room_of(record))
+    if (record == NULL || n > room_of(ring, record))
         return -EINVAL;
     finish(ring, record, RECORD_READY, n);
     return 0;
@@ -369,7 +372,7 @@ int plait__ring_abort(struct plait__ring *ring, void *bytes)
 
     if (record == NULL)
         return -EINVAL;
-    if (load_relaxed(&record->ctl) & RECORD_PARCEL)
+    if (has_parcel(ring, load_relaxed(&record->ctl)))
         plait__parcel_drop(record_large(record)->parcel); /* else nobody would once it is SKIP */
     finish(ring, record, RECORD_SKIP, 0);
     plait__ring_tidy(ring, false); /* if nothing is before it, it counts no more */
@@ -380,7 +383,7 @@ int plait__ring_abort(struct plait__ring *ring, void *bytes)
 
 bool plait__ring_has_room(const struct plait__ring *ring, size_t n)
 {
-    uint64_t tail = load_relaxed(&ring->tail), free = load_relaxed(&ring->free);
+    uint64_t tail = load_relaxed(&ring->shared->tail), free = load_relaxed(&ring->shared->free);
     uint32_t granules = granules_of(is_too_large(ring, n) ? sizeof(struct large) : n);
 
     return fits(ring, tail, free, lost_at_end(ring, tail, granules) + granules) &&

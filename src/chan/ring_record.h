@@ -92,13 +92,13 @@ static inline bool is_same_place(uint64_t a, uint64_t b)
 
 static inline struct record *record_at(struct plait__ring *ring, uint64_t mark)
 {
-    return (struct record *)(void *)(ring->data + (size_t)(mark & ring->mask) * GRANULE);
+    return (struct record *)(void *)(ring->shared->data + (size_t)(mark & ring->mask) * GRANULE);
 }
 
-/* The place behind the record. */
-static inline uint64_t mark_behind(uint64_t mark, const struct record *record, uint64_t ctl)
+/* The place behind a record. */
+static inline uint64_t mark_behind(uint64_t mark, uint32_t granules, uint64_t ctl)
 {
-    return mark_add(mark, record->granules, ctl & RECORD_PAD ? 0 : 1);
+    return mark_add(mark, granules, ctl & RECORD_PAD ? 0 : 1);
 }
 
 static inline uint64_t load_relaxed(const uint64_t *word)
@@ -109,6 +109,34 @@ static inline uint64_t load_relaxed(const uint64_t *word)
 static inline uint32_t load_relaxed32(const uint32_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t load_granules(const struct record *record)
+{
+    return load_relaxed32(&record->granules);
+}
+
+/* Of a ring in a segment: can that be a record there? `first` is where a walk began: it ends after
+ * one round at the latest. What was loaded is looked at, as it may be another thing by now. */
+bool plait__ring_record_is_sane(const struct plait__ring *ring, uint64_t first, uint64_t at,
+                                uint64_t ctl, uint32_t granules);
+
+static inline bool is_sane(const struct plait__ring *ring, uint64_t first, uint64_t at,
+                           uint64_t ctl, uint32_t granules)
+{
+    return !ring->in_segment || plait__ring_record_is_sane(ring, first, at, ctl, granules);
+}
+
+/* Is it so, and not only said by somebody who writes into a segment? */
+static inline bool has_parcel(const struct plait__ring *ring, uint64_t ctl)
+{
+    return (ctl & RECORD_PARCEL) && !ring->in_segment;
+}
+
+/* Is the process dead that a record or a lease names? */
+static inline bool is_owner_dead(const struct plait__ring *ring, uint32_t owner)
+{
+    return plait__holder_is_dead(ring->shared, owner);
 }
 
 /* Does the item go into a parcel? */
@@ -146,12 +174,14 @@ static inline int ring_lock(uint32_t *lock, plait_deadline until)
 
 /* An entry for a leased item. */
 struct lease {
-    uint64_t word;   /* atomic: token: 19 · attempts: 12 · owner: 30 · state: 3 */
-    uint64_t mark;   /* get_lock: where its record is, or was */
-    uint64_t order;  /* get_lock: how many had been leased before it */
-    uint64_t parcel; /* atomic: with the item, when it does not fit; the partner is `word` */
-    uint64_t large;  /* atomic: so, but it came with the item: while NEW, it may be the ring's */
-    uint64_t size;   /* const while leased */
+    uint64_t word;  /* atomic: token: 19 · attempts: 12 · owner: 30 · state: 3 */
+    uint64_t mark;  /* get_lock: where its record is, or was */
+    uint64_t order; /* get_lock: how many had been leased before it */
+    /* atomic: with the item, when it does not fit; the partner is `word`. In a segment: where the
+     * item lies in the hall */
+    uint64_t parcel;
+    uint64_t large; /* atomic: so, but it came with the item: while NEW, it may be the ring's */
+    uint64_t size;  /* const while leased */
     char bytes[208];
 };
 
@@ -176,8 +206,9 @@ void plait__ring_step_over(struct plait__ring *ring, struct found *found);
 
 /* ---- leases ---- */
 
-/* With get_lock: the first item that was given back, or whose process is dead. */
-bool plait__leases_find(struct plait__ring *ring, bool thorough, struct found *ret);
+/* With get_lock: the first item that was given back, or whose process is dead. 1; 0: there is none;
+ * -EBADMSG. */
+int plait__leases_find(struct plait__ring *ring, bool thorough, struct found *ret);
 /* With get_lock: such an item was copied; or is borrowed. Whom to wake. */
 unsigned plait__lease_hand_over(struct plait__ring *ring, struct lease *lease);
 void plait__lease_borrow(struct plait__ring *ring, struct lease *lease);
@@ -186,7 +217,7 @@ int plait__lease_release(struct plait__ring *ring, const void *bytes);
 /* With get_lock: it was taken over from a dead process. */
 void plait__leases_recover(struct plait__ring *ring);
 /* May one come back from another process? */
-bool plait__leases_are_out(struct plait__ring *ring);
+bool plait__leases_are_out(const struct plait__ring *ring);
 size_t plait__leases_back(const struct plait__ring *ring);
 /* Drops their parcels. pre: nobody uses the ring. */
 void plait__leases_fini(struct plait__ring *ring);

@@ -21,7 +21,8 @@ enum {
 struct plait__member_entry {
     uint64_t claim; /* atomic: pid, generation and state in one word: who claims it is known */
     struct plait__identity who; /* atomic: written by the member before its state is LIVE */
-    uint64_t spare[3];
+    uint32_t ends_bell;         /* atomic: of pool/bell.c: what ends for this member rings it */
+    uint32_t spare[5];
 };
 
 struct plait__family {

@@ -13,6 +13,7 @@ struct plait__self {
     uint32_t heap_lock;      /* atomic: of heap.c, between the threads of this process */
     uint32_t segments_lock;  /* atomic: of attached.c, likewise */
     uint32_t heap_slabs[32]; /* of heap.c: the slab of each size that we take blocks from */
+    uint32_t pools;          /* atomic: of pool/bell.c: which process of our line of forks we are */
 };
 
 /* Only for the next function. Atomic: set once. */

@@ -98,6 +98,21 @@ void plait__os_thread_set_name(const char *name)
     pthread_setname_np(pthread_self(), cut);
 }
 
+size_t plait__os_thread_stack_left(void)
+{
+    const char *here = __builtin_frame_address(0);
+    pthread_attr_t attr;
+    void *lowest = NULL;
+    size_t bytes = 0;
+
+    if (pthread_getattr_np(pthread_self(), &attr) != 0)
+        return 0;
+    if (pthread_attr_getstack(&attr, &lowest, &bytes) != 0)
+        lowest = NULL;
+    pthread_attr_destroy(&attr);
+    return lowest != NULL && here > (char *)lowest ? (size_t)(here - (char *)lowest) : 0;
+}
+
 pid_t plait__os_thread_id(void)
 {
     return (pid_t)syscall(SYS_gettid);

@@ -30,6 +30,8 @@ void plait__os_thread_detach(uintptr_t thread);
 /* Has `fn` called in each forked child, also in those that the host forks. */
 int plait__os_at_fork_child(void (*fn)(void));
 void plait__os_thread_set_name(const char *name);
+/* Bytes of its stack that the calling thread has left, about; 0: the C library does not say. */
+size_t plait__os_thread_stack_left(void);
 /* The kernel's id of the calling thread. */
 pid_t plait__os_thread_id(void);
 /* That of another one. 0: the C library does not say, or the thread has ended.

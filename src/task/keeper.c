@@ -12,11 +12,15 @@
 #include "task/keeper.h"
 #include "base/buf.h"
 #include "base/time.h"
+#include "family/member.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/pidfd.h"
 #include "os/signal.h"
+#include "os/thread.h"
+#include "task/crew.h"
 #include "task/keeper_wire.h"
+#include "wait/mutex.h"
 #include "wait/wait.h"
 
 #include <plait/error.h>
@@ -40,8 +44,9 @@ static struct {
     uint64_t generation; /* counts the keepers of this process */
     uint64_t ignored;    /* signals that were ignored when the first keeper was made */
     bool knows_ignored;
-    size_t n_running; /* commands whose end we have not been told */
-    bool has_lost;    /* some of them died with a keeper, and plait__keeper_next has not said so */
+    bool knows_family; /* it has the family's heap */
+    size_t n_running;  /* commands whose end we have not been told */
+    bool has_lost;     /* some of them died with a keeper, and plait__keeper_next has not said so */
 } state;
 
 static void let_go(void)
@@ -117,7 +122,10 @@ static int fork_keeper(int ours, int theirs, int self)
 {
     uint64_t id = plait__os_random();
     int pidfd = -1;
-    pid_t pid = plait__os_fork_hidden(&pidfd);
+    pid_t pid;
+
+    plait__os_flush_streams(); /* else its workers would write once more what is in them */
+    pid = plait__os_fork_hidden(&pidfd);
 
     if (pid < 0)
         return pid;
@@ -133,6 +141,7 @@ static int fork_keeper(int ours, int theirs, int self)
     state.pidfd = pidfd;
     state.channel = ours;
     state.id = id;
+    state.knows_family = plait__family() != NULL;
     state.generation++;
     return 0;
 }
@@ -189,12 +198,22 @@ static int start_once(void)
     return rc < 0 ? rc : wait_until_ready();
 }
 
-int plait__keeper_start(void)
+/* For commands: whose cost would grow by that of a heap that they do not need. */
+static int start_without_heap(void)
 {
     int rc = start_once();
 
     /* killed before it was ready: it ran nothing yet, and another one may live */
     return rc == PLAIT_EKEEPER ? start_once() : rc;
+}
+
+int plait__keeper_start(void)
+{
+    /* before the keeper is made, as only then it can have the heap at the same address. A family
+     * that cannot be made now is missed by crews alone, who say so */
+    if (!plait__keeper_is_there())
+        plait__member_join();
+    return start_without_heap();
 }
 
 int plait_keeper_start(void)
@@ -307,7 +326,7 @@ static int hand_over(enum keeper_verb verb, const struct plait__command *command
 {
     struct keeper_request head = { 0 };
     struct plait__buf buf = { 0 };
-    int rc = plait__keeper_start();
+    int rc = start_without_heap();
 
     if (rc == 0 && state.has_lost)
         return PLAIT_EKEEPER;
@@ -415,6 +434,14 @@ static int send_guard(pid_t pid, int pidfd)
     return send_request(&guard, sizeof guard, &pidfd, 1, PLAIT_FOREVER);
 }
 
+/* It is dead: the commands that it ran are lost, which plait__keeper_next says. */
+static int replace(void)
+{
+    state.has_lost = state.has_lost || state.n_running > 0;
+    bury();
+    return plait__keeper_start();
+}
+
 int plait__keeper_guard(pid_t pid, int pidfd)
 {
     int rc = plait__keeper_start();
@@ -424,10 +451,96 @@ int plait__keeper_guard(pid_t pid, int pidfd)
     rc = send_guard(pid, pidfd);
     if (rc != PLAIT_EKEEPER)
         return rc;
+    rc = replace();
+    return rc < 0 ? rc : send_guard(pid, pidfd);
+}
+
+/* Between the threads that have crews kept; the other calls come from one thread. */
+static struct plait__mutex crews_lock;
+
+static bool bury_if_dead(void)
+{
+    struct plait__fd dead = { .fd = state.pidfd, .wanted = PLAIT__FD_READ };
+
+    if (!plait__keeper_is_there())
+        return true;
+    if (plait__os_poll(&dead, 1, 0) <= 0)
+        return false;
     state.has_lost = state.has_lost || state.n_running > 0;
     bury();
+    return true;
+}
+
+bool plait__keeper_has_died(void)
+{
+    bool has_died;
+
+    plait__mutex_lock(&crews_lock);
+    has_died = bury_if_dead();
+    plait__mutex_unlock(&crews_lock);
+    return has_died;
+}
+
+/* One that was made without the family's heap gives way to another, if it has nothing to do. */
+static int start_with_heap(void)
+{
+    int rc = plait__member_join();
+
+    if (rc == 0)
+        rc = plait__keeper_start();
+    if (rc < 0 || state.knows_family)
+        return rc;
+    if (state.n_running > 0)
+        return -EBUSY;
+    rc = plait__os_thread_count();
+    if (rc > 1)
+        return PLAIT_ETHREADS;
+    plait__keeper_bye();
     rc = plait__keeper_start();
-    return rc < 0 ? rc : send_guard(pid, pidfd);
+    return rc == 0 && !state.knows_family ? -ENOMEM : rc;
+}
+
+static int hand_crew_over(struct plait__crew *crew, int out, int err)
+{
+    struct keeper_request take = { .verb = KEEPER_CREW, .id = (uint64_t)(uintptr_t)crew };
+    int fds[2] = { out, err };
+    int rc = start_with_heap();
+
+    if (rc == 0)
+        rc = send_request(&take, sizeof take, fds, 2, PLAIT_FOREVER);
+    if (rc != PLAIT_EKEEPER)
+        return rc;
+    rc = replace();
+    return rc < 0 ? rc : send_request(&take, sizeof take, fds, 2, PLAIT_FOREVER);
+}
+
+int plait__keeper_take_crew(struct plait__crew *crew, int out, int err)
+{
+    int rc;
+
+    plait__mutex_lock(&crews_lock);
+    rc = hand_crew_over(crew, out, err);
+    plait__mutex_unlock(&crews_lock);
+    return rc;
+}
+
+/* A child may have died, as far as the keeper knows. */
+void plait__keeper_kick(void)
+{
+    plait__mutex_lock(&crews_lock);
+    if (plait__keeper_is_there())
+        plait__os_pidfd_signal(state.pidfd, SIGCHLD);
+    plait__mutex_unlock(&crews_lock);
+}
+
+void plait__crews_at_fork(void)
+{
+    crews_lock = (struct plait__mutex){ 0 };
+}
+
+void plait__keeper_kick_from_worker(void)
+{
+    kill(getppid(), SIGCHLD);
 }
 
 uint64_t plait__keeper_generation(void)

@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/process.h"
+#include "task/keeper_crews.h"
 #include "task/keeper_words.h"
 
 #include <errno.h>
@@ -73,6 +74,7 @@ static struct {
 
 int plait__commands_set_up(int channel, uint64_t keeper_id, uint64_t ignored)
 {
+    memset(&keeper, 0, sizeof keeper); /* in a worker's own keeper: those of the one above it */
     keeper.channel = channel;
     keeper.id = keeper_id;
     keeper.ours_ignored = ignored;
@@ -350,6 +352,8 @@ void plait__commands_reap(void)
         struct kept *kept = find_running(pid, 0);
         if (kept != NULL)
             end_main(kept, &death);
+        else
+            plait__crews_reap(&death);
     }
     if (pid == -ECHILD && keeper.stopping_all)
         finish_stop_all();

@@ -8,12 +8,14 @@
  * guarded processes, and ends.
  */
 #include "family/attached.h"
+#include "family/member.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "os/sched.h"
 #include "os/signal.h"
 #include "task/keeper_commands.h"
+#include "task/keeper_crews.h"
 #include "task/keeper_guards.h"
 
 #include <errno.h>
@@ -63,6 +65,9 @@ static void obey(const struct keeper_request *request, const int *fds, size_t n_
         if (n_fds == 1)
             plait__keeper_guards_add(&keeper.guards, fds[0]);
         break;
+    case KEEPER_CREW:
+        plait__crews_take(request, fds, n_fds);
+        break;
     case KEEPER_BYE:
         _exit(0);
     }
@@ -105,6 +110,16 @@ static bool read_requests(void)
     }
 }
 
+/* In ascending order. */
+static void keep_too(int *keep, size_t *n, int fd)
+{
+    size_t i = (*n)++;
+
+    for (; i > 0 && keep[i - 1] > fd; i--)
+        keep[i] = keep[i - 1];
+    keep[i] = fd;
+}
+
 static int set_up(int channel, int owner, uint64_t keeper_id)
 {
     /* what is sent to the whole group of the owner is meant for the owner, who then tells us */
@@ -113,9 +128,17 @@ static int set_up(int channel, int owner, uint64_t keeper_id)
         plait__signal_bit(SIGALRM) | plait__signal_bit(SIGINT) | plait__signal_bit(SIGQUIT) |
         plait__signal_bit(SIGHUP) | plait__signal_bit(SIGTSTP) | plait__signal_bit(SIGTTIN) |
         plait__signal_bit(SIGTTOU) | plait__signal_bit(SIGPIPE);
-    int keep[2] = { channel < owner ? channel : owner, channel < owner ? owner : channel };
+    int keep[3];
+    size_t n_keep = 0;
     int rc;
 
+    keep_too(keep, &n_keep, channel);
+    keep_too(keep, &n_keep, owner);
+    if (plait__family() != NULL && plait__family()->shared.fd >= 0)
+        keep_too(keep, &n_keep, plait__family()->shared.fd);
+
+    keeper.guards = (struct keeper_guards){ 0 };
+    plait__crews_set_up();
     plait__os_set_process_name("plait-keeper");
     plait__os_sched_short_turns();
     /* what is sent to the owner's group, SIGKILL too, must leave somebody to clean up */
@@ -126,12 +149,19 @@ static int set_up(int channel, int owner, uint64_t keeper_id)
     rc = plait__os_adopt_orphans();
     plait__attached_forget(); /* a segment lives as long as anybody has it mapped */
     if (rc == 0)
-        rc = plait__os_close_all_but(keep, 2);
+        rc = plait__os_close_all_but(keep, n_keep);
     if (rc < 0)
         return rc;
     keeper.signals = plait__os_signal_fd(plait__signal_bit(SIGCHLD));
     return keeper.signals < 0 ? keeper.signals
                               : plait__commands_set_up(channel, keeper_id, ignored);
+}
+
+static int64_t next_timer(void)
+{
+    int64_t commands = plait__commands_next_timer(), crews = plait__crews_next_timer();
+
+    return commands < crews ? commands : crews;
 }
 
 void plait__keeper_main(int channel, int owner, uint64_t keeper_id)
@@ -151,11 +181,12 @@ void plait__keeper_main(int channel, int owner, uint64_t keeper_id)
         if (plait__commands_have_unsent())
             fds[0].wanted |= PLAIT__FD_WRITE;
         /* an error: as if all were quiet; look again */
-        plait__os_poll(fds, 3, plait__commands_next_timer());
+        plait__os_poll(fds, 3, next_timer());
         if (fds[1].ready != 0) {
             while (plait__os_signal_read(keeper.signals) > 0)
                 ;
             plait__commands_reap();
+            plait__crews_look(); /* also who was kicked */
         }
         if (fds[0].ready & PLAIT__FD_WRITE)
             plait__commands_send_unsent();
@@ -166,5 +197,6 @@ void plait__keeper_main(int channel, int owner, uint64_t keeper_id)
             end_everything();
         }
         plait__commands_fire_timers();
+        plait__crews_fire_timers();
     }
 }

@@ -22,6 +22,7 @@ enum keeper_verb {
     KEEPER_PAUSE,    /* SIGSTOP to everything; time-outs stand still */
     KEEPER_RESUME,   /* SIGCONT to everything */
     KEEPER_GUARD,    /* kill the process `id` when the owner dies; fds: its pidfd */
+    KEEPER_CREW,     /* keep the crew at the address `id`; fds: its workers' 1 and 2 */
     KEEPER_BYE,      /* the owner ends in an orderly way: let everything live, and end */
 };
 

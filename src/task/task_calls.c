@@ -203,7 +203,9 @@ plait_task *plait_task_parent(const plait_task *task)
 
 bool plait_task_is_cancelled(void)
 {
-    return plait__is_cancelled(&plait_task_current()->sleeper);
+    plait_task_current(); /* in a child that the host forked: forgets whose sleeper there was */
+    /* not the task's own: a job of a pool has a sleeper to itself in its worker */
+    return plait__is_cancelled(plait__sleeper_current());
 }
 
 /* A process that has ended but was not joined is no child any more, as in Python. */

@@ -8,13 +8,18 @@
  */
 #include "wait/sleeper.h"
 #include "base/debug.h"
+#include "base/time.h"
+#include "os/clock.h"
 #include "os/futex.h"
 
 #include <limits.h>
 #include <unistd.h>
 
-static _Thread_local struct plait__sleeper *current_sleeper; /* owner thread */
-static _Thread_local uint32_t thread_number;                 /* owner thread: kept for it */
+/* Owner thread, both; found without a call, as they are asked for all the time. */
+static _Thread_local struct plait__sleeper *current_sleeper
+    __attribute__((tls_model("initial-exec")));
+static _Thread_local uint32_t thread_number /* kept for it */
+    __attribute__((tls_model("initial-exec")));
 _Thread_local uint32_t plait__running_number __attribute__((tls_model("initial-exec")));
 
 struct plait__sleeper *plait__sleeper_current(void)
@@ -55,7 +60,30 @@ void plait__sleeper_fini(struct plait__sleeper *sleeper)
 
 bool plait__is_cancelled(const struct plait__sleeper *sleeper)
 {
-    return sleeper != NULL && __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0;
+    return sleeper != NULL && (__atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0 ||
+                               (sleeper->until_ns != 0 && plait__os_now_ns() >= sleeper->until_ns));
+}
+
+plait_deadline plait__sleep_begins(struct plait__sleeper *sleeper, const uint32_t *word,
+                                   plait_deadline until)
+{
+    if (sleeper == NULL)
+        return until;
+    if (sleeper->until_ns != 0 && sleeper->until_ns < until.ns && sleeper->masks == 0)
+        until.ns = sleeper->until_ns;
+    if (sleeper->on_sleep != NULL) {
+        int64_t slice_ns = sleeper->on_sleep(sleeper, word, true);
+        if (slice_ns < INT64_MAX)
+            until =
+                plait__deadline_earlier(until, plait__deadline_after(plait__os_now_ns(), slice_ns));
+    }
+    return until;
+}
+
+void plait__sleep_ends(struct plait__sleeper *sleeper, const uint32_t *word)
+{
+    if (sleeper != NULL && sleeper->on_sleep != NULL)
+        sleeper->on_sleep(sleeper, word, false);
 }
 
 void plait__mask_cancel(void)

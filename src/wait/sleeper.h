@@ -37,6 +37,12 @@ struct plait__sleeper {
     uint32_t number;  /* owner task: of one with ops, its number in this process; 0: none yet */
     uint32_t masks;   /* owner task: how often it has put off being cancelled */
     const char *name; /* const: of the task, for people; NULL: it has none */
+    int64_t
+        until_ns; /* owner task: from then on it counts as asked to end; 0: never. Threads only */
+    /* const: told around each sleep of a thread on a word, or (NULL) on anything else; NULL: nobody
+     * is. May not sleep itself by this sleeper. Of one that begins: how long it may be until it is
+     * told again; INT64_MAX: for ever */
+    int64_t (*on_sleep)(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
 };
 
 /* The running task's sleeper; NULL in a thread that is no task of plait's (it cannot be cancelled).
@@ -54,8 +60,13 @@ bool plait__is_cancelled(const struct plait__sleeper *sleeper);
 /* The same, and it has not put it off: a wait that would sleep says -ECANCELED. */
 static inline bool plait__must_end(const struct plait__sleeper *sleeper)
 {
-    return plait__is_cancelled(sleeper) && sleeper->masks == 0;
+    return sleeper != NULL && plait__is_cancelled(sleeper) && sleeper->masks == 0;
 }
+
+/* Around each sleep of a thread: when it has to end, which may be sooner than the caller wants. */
+plait_deadline plait__sleep_begins(struct plait__sleeper *sleeper, const uint32_t *word,
+                                   plait_deadline until);
+void plait__sleep_ends(struct plait__sleeper *sleeper, const uint32_t *word);
 
 /* A thread that nobody can cancel, or that has put it off. */
 static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)

@@ -47,8 +47,10 @@ static int wait_word_thread(struct plait__sleeper *sleeper, uint32_t *word, uint
                             plait_deadline until)
 {
     for (;;) {
-        int rc = plait__sleeps_deeply(sleeper) ? plait__os_futex_wait(word, expected, until.ns)
-                                               : sleep_cancellable(sleeper, word, expected, until);
+        plait_deadline soon = plait__sleep_begins(sleeper, word, until);
+        int rc = plait__sleeps_deeply(sleeper) ? plait__os_futex_wait(word, expected, soon.ns)
+                                               : sleep_cancellable(sleeper, word, expected, soon);
+        plait__sleep_ends(sleeper, word);
         if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
             return 0;
         if (plait__must_end(sleeper)) {
@@ -58,9 +60,9 @@ static int wait_word_thread(struct plait__sleeper *sleeper, uint32_t *word, uint
         }
         if (rc == 0 || rc == -EAGAIN)
             return 0;
-        if (rc == -ETIMEDOUT)
+        if (rc == -ETIMEDOUT && soon.ns == until.ns)
             return -ETIMEDOUT;
-        if (rc != -EINTR)
+        if (rc != -EINTR && rc != -ETIMEDOUT)
             return rc;
     }
 }
@@ -148,7 +150,9 @@ int plait__wait_fds(struct plait__fd *fds, size_t n, plait_deadline until)
     struct plait__sleeper *sleeper = plait__sleeper_current();
 
     for (;;) {
-        int rc = wait_fds_once(sleeper, fds, n, until);
+        plait_deadline soon = plait__sleep_begins(sleeper, NULL, until);
+        int rc = wait_fds_once(sleeper, fds, n, soon);
+        plait__sleep_ends(sleeper, NULL);
         if (rc != 0)
             return rc;
         if (plait__must_end(sleeper))

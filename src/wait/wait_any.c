@@ -46,14 +46,19 @@ static int sleep_on_words(struct plait__sleeper *sleeper, struct plait__spots *s
                           plait_deadline until)
 {
     size_t n = spots->n_words;
+    plait_deadline soon;
     int rc;
 
     if (!plait__sleeps_deeply(sleeper))
         spots->words[n++] = (struct plait__futex){ &sleeper->cancel, 0 };
-    rc = plait__os_futex_wait_any(spots->words, n, until.ns);
+    soon = plait__sleep_begins(sleeper, NULL, until);
+    rc = plait__os_futex_wait_any(spots->words, n, soon.ns);
+    plait__sleep_ends(sleeper, NULL);
     if (rc == -EAGAIN || has_changed(spots))
-        rc = 0;
-    return rc == 0 && !has_changed(spots) && plait__must_end(sleeper) ? -ECANCELED : rc;
+        return 0;
+    if ((rc == 0 || rc == -ETIMEDOUT) && plait__must_end(sleeper))
+        return -ECANCELED;
+    return rc == -ETIMEDOUT && soon.ns < until.ns ? 0 : rc;
 }
 
 static int sleep_in_slices(struct plait__spots *spots, plait_deadline until)

@@ -200,8 +200,8 @@ static ssize_t sleep_until_ready(struct selection *selection, plait_deadline unt
         if (rc != 0 || over < 0)
             return rc != 0 ? rc : over;
         over = sleep_once(selection, until, thorough_at);
-        if (over == -ETIMEDOUT && plait_left_ns(until) > 0)
-            over = 0;
+        if (over == 0 || over == -ETIMEDOUT) /* a word in a segment may change for ever */
+            over = plait_left_ns(until) > 0 ? 0 : -ETIMEDOUT;
         how.thorough = over < 0 || plait_left_ns(thorough_at) == 0;
         if (how.thorough) {
             n_slices += n_slices < 3;

@@ -52,7 +52,7 @@ static int put_one(void *arg)
 
 /* ---- items ---- */
 
-TEST(what_one_task_puts_another_gets)
+CLAIM(what_one_task_puts_another_gets)
 {
     char hello[] = "hello";
 
@@ -65,7 +65,7 @@ TEST(what_one_task_puts_another_gets)
     plait_queue_destroy(queue);
 }
 
-TEST(items_come_out_in_the_order_they_went_in)
+CLAIM(items_come_out_in_the_order_they_went_in)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("a");
@@ -79,7 +79,7 @@ TEST(items_come_out_in_the_order_they_went_in)
     plait_queue_destroy(queue);
 }
 
-TEST(an_item_may_be_empty)
+CLAIM(an_item_may_be_empty)
 {
     char buf[4];
 
@@ -95,7 +95,7 @@ TEST(an_item_may_be_empty)
     plait_queue_destroy(queue);
 }
 
-TEST(an_item_larger_than_the_buffer_stays_the_first)
+CLAIM(an_item_larger_than_the_buffer_stays_the_first)
 {
     char buf[8];
 
@@ -112,7 +112,7 @@ TEST(an_item_larger_than_the_buffer_stays_the_first)
     plait_queue_destroy(queue);
 }
 
-TEST(an_item_is_got_in_memory_of_its_size)
+CLAIM(an_item_is_got_in_memory_of_its_size)
 {
     void *item = NULL;
 
@@ -131,7 +131,7 @@ TEST(an_item_is_got_in_memory_of_its_size)
     plait_queue_destroy(queue);
 }
 
-TEST(many_are_put_and_got_at_once)
+CLAIM(many_are_put_and_got_at_once)
 {
     plait_bytes in[5] = { { "a", 1 }, { "", 0 }, { "0123456789abcdefg", 17 }, { "b", 1 } };
     plait_bytes out[5];
@@ -161,7 +161,7 @@ TEST(many_are_put_and_got_at_once)
     plait_queue_destroy(queue);
 }
 
-TEST(many_of_which_some_do_not_fit_are_put_as_far_as_they_do)
+CLAIM(many_of_which_some_do_not_fit_are_put_as_far_as_they_do)
 {
     plait_bytes in[4] = { { "a", 1 }, { "b", 1 }, { "c", 1 }, { "d", 1 } };
 
@@ -179,7 +179,7 @@ TEST(many_of_which_some_do_not_fit_are_put_as_far_as_they_do)
 
 /* ---- bounds ---- */
 
-TEST(get_times_out_when_empty)
+CLAIM(get_times_out_when_empty)
 {
     queue = create((plait_queue_opts){ 0 });
     plait_deadline until = plait_after_ms(20);
@@ -189,7 +189,7 @@ TEST(get_times_out_when_empty)
     plait_queue_destroy(queue);
 }
 
-TEST(put_times_out_when_full)
+CLAIM(put_times_out_when_full)
 {
     queue = create((plait_queue_opts){ .max_items = 2 });
     CHECK(!plait_queue_is_full(queue));
@@ -206,7 +206,7 @@ TEST(put_times_out_when_full)
     plait_queue_destroy(queue);
 }
 
-TEST(the_bound_in_bytes_holds)
+CLAIM(the_bound_in_bytes_holds)
 {
     char item[1000] = { 0 };
     size_t n = 0;
@@ -222,7 +222,7 @@ TEST(the_bound_in_bytes_holds)
     plait_queue_destroy(queue);
 }
 
-TEST(an_item_may_take_half_of_the_ring)
+CLAIM(an_item_may_take_half_of_the_ring)
 {
     static char item[32768];
 
@@ -238,7 +238,7 @@ TEST(an_item_may_take_half_of_the_ring)
     plait_queue_destroy(queue);
 }
 
-TEST(a_deadline_in_the_past_is_a_look)
+CLAIM(a_deadline_in_the_past_is_a_look)
 {
     plait_deadline past = plait_after_ms(-1), before_all = { -7 };
     char got;
@@ -256,31 +256,31 @@ TEST(a_deadline_in_the_past_is_a_look)
 
 /* ---- waiting ---- */
 
-TEST(a_put_wakes_who_waits_for_an_item)
+CLAIM(a_put_wakes_who_waits_for_an_item)
 {
     queue = create((plait_queue_opts){ 0 });
     plait_task *task = start(get_one, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     put_text("wake up");
     CHECK_INT(end(task), 7);
     plait_queue_destroy(queue);
 }
 
-TEST(a_get_wakes_who_waits_for_room)
+CLAIM(a_get_wakes_who_waits_for_room)
 {
     char second[] = "second";
 
     queue = create((plait_queue_opts){ .max_items = 1 });
     put_text("first");
     plait_task *task = start(put_one, second);
-    await_sleeper(&queue->ring.put_bell);
+    await_sleeper(&queue->ring.shared->put_bell);
     check_next("first");
     CHECK_INT(end(task), 0);
     check_next("second");
     plait_queue_destroy(queue);
 }
 
-TEST(each_of_many_waiting_gets_one)
+CLAIM(each_of_many_waiting_gets_one)
 {
     plait_task *tasks[4];
     bool came[4] = { false };
@@ -289,7 +289,7 @@ TEST(each_of_many_waiting_gets_one)
     answers = create((plait_queue_opts){ 0 });
     for (int i = 0; i < 4; i++)
         tasks[i] = start(get_one, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     for (char i = 0; i < 4; i++)
         CHECK_INT(plait_queue_put(queue, &i, 1, PLAIT_NOWAIT), 0);
     for (int i = 0; i < 4; i++) {
@@ -306,7 +306,7 @@ TEST(each_of_many_waiting_gets_one)
 
 /* ---- reserve, borrow ---- */
 
-TEST(a_reservation_keeps_its_place)
+CLAIM(a_reservation_keeps_its_place)
 {
     void *first = NULL, *second = NULL;
 
@@ -330,7 +330,7 @@ TEST(a_reservation_keeps_its_place)
     plait_queue_destroy(queue);
 }
 
-TEST(an_aborted_reservation_is_no_item)
+CLAIM(an_aborted_reservation_is_no_item)
 {
     void *bytes = NULL;
 
@@ -352,7 +352,7 @@ TEST(an_aborted_reservation_is_no_item)
     plait_queue_destroy(queue);
 }
 
-TEST(what_is_borrowed_takes_room_until_it_is_released)
+CLAIM(what_is_borrowed_takes_room_until_it_is_released)
 {
     const void *first = NULL, *second = NULL;
 
@@ -374,7 +374,7 @@ TEST(what_is_borrowed_takes_room_until_it_is_released)
     plait_queue_destroy(queue);
 }
 
-TEST(what_is_put_and_got_between_borrowed_ones_comes_in_order)
+CLAIM(what_is_put_and_got_between_borrowed_ones_comes_in_order)
 {
     const void *first = NULL;
 
@@ -394,7 +394,7 @@ TEST(what_is_put_and_got_between_borrowed_ones_comes_in_order)
 
 /* ---- the end ---- */
 
-TEST(a_closed_queue_is_drained_and_then_says_so)
+CLAIM(a_closed_queue_is_drained_and_then_says_so)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("last");
@@ -407,32 +407,32 @@ TEST(a_closed_queue_is_drained_and_then_says_so)
     plait_queue_destroy(queue);
 }
 
-TEST(a_close_ends_the_waiting_for_items)
+CLAIM(a_close_ends_the_waiting_for_items)
 {
     queue = create((plait_queue_opts){ 0 });
     plait_task *one = start(get_one, NULL), *other = start(get_one, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     CHECK_INT(plait_queue_close(queue), 0);
     CHECK_INT(end(one), -EPIPE);
     CHECK_INT(end(other), -EPIPE);
     plait_queue_destroy(queue);
 }
 
-TEST(a_close_ends_the_waiting_for_room)
+CLAIM(a_close_ends_the_waiting_for_room)
 {
     char text[] = "x";
 
     queue = create((plait_queue_opts){ .max_items = 1 });
     put_text("a");
     plait_task *task = start(put_one, text);
-    await_sleeper(&queue->ring.put_bell);
+    await_sleeper(&queue->ring.shared->put_bell);
     CHECK_INT(plait_queue_close(queue), 0);
     CHECK_INT(end(task), -EPIPE);
     check_next("a");
     plait_queue_destroy(queue);
 }
 
-TEST(what_was_reserved_before_a_close_still_comes)
+CLAIM(what_was_reserved_before_a_close_still_comes)
 {
     void *bytes = NULL;
 
@@ -441,7 +441,7 @@ TEST(what_was_reserved_before_a_close_still_comes)
     CHECK_INT(plait_queue_close(queue), 0);
     CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
     plait_task *task = start(get_one, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     memcpy(bytes, "end", 3);
     CHECK_INT(plait_queue_commit(queue, bytes, 3), 0);
     CHECK_INT(end(task), 3);
@@ -449,7 +449,7 @@ TEST(what_was_reserved_before_a_close_still_comes)
     plait_queue_destroy(queue);
 }
 
-TEST(after_a_shutdown_at_once_nothing_comes)
+CLAIM(after_a_shutdown_at_once_nothing_comes)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("got");
@@ -506,18 +506,18 @@ TEST(who_waits_for_room_or_for_the_end_at_a_destroyed_queue_is_told)
     CHECK_INT(end(other), -EPIPE);
 }
 
-TEST(a_shutdown_at_once_ends_the_join_for_what_nobody_got)
+CLAIM(a_shutdown_at_once_ends_the_join_for_what_nobody_got)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("never got");
     plait_task *joiner = start(join_queue, NULL);
-    await_sleeper(&queue->ring.join_bell);
+    await_sleeper(&queue->ring.shared->join_bell);
     CHECK_INT(plait_queue_shutdown(queue, true), 0);
     CHECK_INT(end(joiner), 0);
     plait_queue_destroy(queue);
 }
 
-TEST(join_waits_until_all_is_done)
+CLAIM(join_waits_until_all_is_done)
 {
     queue = create((plait_queue_opts){ 0 });
     CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), 0);
@@ -526,7 +526,7 @@ TEST(join_waits_until_all_is_done)
         put_text("job");
     CHECK_INT(plait_queue_join(queue, plait_after_ms(5)), -ETIMEDOUT);
     plait_task *joiner = start(join_queue, NULL);
-    await_sleeper(&queue->ring.join_bell);
+    await_sleeper(&queue->ring.shared->join_bell);
     plait_task *one = start(get_and_finish, NULL), *other = start(get_and_finish, NULL);
     CHECK_INT(end(joiner), 0);
     CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), 0);
@@ -539,7 +539,7 @@ TEST(join_waits_until_all_is_done)
 
 /* ---- mistakes ---- */
 
-TEST(mistakes_are_told)
+CLAIM(mistakes_are_told)
 {
     plait_queue *made = NULL;
     plait_queue_opts tiny = { .max_bytes = 10 }, huge = { .max_bytes = SIZE_MAX };
@@ -566,7 +566,7 @@ TEST(mistakes_are_told)
     CHECK_INT(plait_queue_reserve(queue, NULL, 1, PLAIT_NOWAIT), -EINVAL);
     CHECK_INT(plait_queue_borrow(queue, NULL, PLAIT_NOWAIT), -EINVAL);
     CHECK_INT(plait_queue_commit(queue, bytes, 0), -EINVAL);
-    CHECK_INT(plait_queue_abort(queue, &queue->ring.data[16]), -EINVAL);
+    CHECK_INT(plait_queue_abort(queue, &queue->ring.shared->data[16]), -EINVAL);
     plait_queue_destroy(queue);
 }
 

@@ -73,7 +73,7 @@ static void await_next(const char *text)
     CHECK_MEM(buf, (size_t)n, text, strlen(text));
 }
 
-TEST(what_a_killed_process_had_reserved_is_passed_over)
+CLAIM(what_a_killed_process_had_reserved_is_passed_over)
 {
     prepare((plait_queue_opts){ 0 });
     CHILD_THAT(reserve(100); reserve(0));
@@ -86,7 +86,7 @@ TEST(what_a_killed_process_had_reserved_is_passed_over)
     CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), 0);
 }
 
-TEST(what_a_killed_process_had_borrowed_comes_again)
+CLAIM(what_a_killed_process_had_borrowed_comes_again)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
@@ -101,7 +101,7 @@ TEST(what_a_killed_process_had_borrowed_comes_again)
     check_empty();
 }
 
-TEST(it_comes_in_its_place)
+CLAIM(it_comes_in_its_place)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
@@ -116,14 +116,14 @@ TEST(it_comes_in_its_place)
     check_empty();
 }
 
-TEST(who_waits_gets_what_a_killed_process_had_borrowed)
+CLAIM(who_waits_gets_what_a_killed_process_had_borrowed)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
     CHILD_THAT(borrow(1));
     pid_t killer = fork();
     if (killer == 0) {
-        await_sleeper(&queue->ring.get_bell);
+        await_sleeper(&queue->ring.shared->get_bell);
         kill(child, SIGKILL);
         _exit(0);
     }
@@ -132,7 +132,7 @@ TEST(who_waits_gets_what_a_killed_process_had_borrowed)
     CHECK_INT(test_waitpid(child, NULL, 0), child);
 }
 
-TEST(a_stopped_process_keeps_what_it_borrowed)
+CLAIM(a_stopped_process_keeps_what_it_borrowed)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
@@ -143,7 +143,7 @@ TEST(a_stopped_process_keeps_what_it_borrowed)
     check_next("a");
 }
 
-TEST(a_stopped_process_keeps_what_it_reserved)
+CLAIM(a_stopped_process_keeps_what_it_reserved)
 {
     prepare((plait_queue_opts){ 0 });
     CHILD_THAT(reserve(1));
@@ -154,7 +154,7 @@ TEST(a_stopped_process_keeps_what_it_reserved)
     check_next("a");
 }
 
-TEST(room_that_a_killed_process_had_reserved_is_room_again)
+CLAIM(room_that_a_killed_process_had_reserved_is_room_again)
 {
     prepare((plait_queue_opts){ .max_items = 2 });
     CHILD_THAT(reserve(100); reserve(1));
@@ -169,13 +169,13 @@ TEST(room_that_a_killed_process_had_reserved_is_room_again)
     check_next("b");
 }
 
-TEST(who_waits_for_room_gets_what_a_killed_process_had_reserved)
+CLAIM(who_waits_for_room_gets_what_a_killed_process_had_reserved)
 {
     prepare((plait_queue_opts){ .max_items = 1 });
     CHILD_THAT(reserve(1));
     pid_t killer = fork();
     if (killer == 0) {
-        await_sleeper(&queue->ring.put_bell);
+        await_sleeper(&queue->ring.shared->put_bell);
         kill(child, SIGKILL);
         _exit(0);
     }
@@ -183,13 +183,13 @@ TEST(who_waits_for_room_gets_what_a_killed_process_had_reserved)
     CHECK_INT(test_waitpid(killer, NULL, 0), killer);
 }
 
-TEST(room_of_an_item_that_a_killed_process_had_released_is_room_again)
+CLAIM(room_of_an_item_that_a_killed_process_had_released_is_room_again)
 {
     prepare((plait_queue_opts){ .max_items = 1 });
     put_text("a");
     /* as if it was killed between its two last steps */
-    CHILD_THAT(borrow(1); ((uint64_t *)(void *)queue->ring.data)[0] &= ~UINT64_C(15);
-               ((uint64_t *)(void *)queue->ring.data)[0] |= 5);
+    CHILD_THAT(borrow(1); ((uint64_t *)(void *)queue->ring.shared->data)[0] &= ~UINT64_C(15);
+               ((uint64_t *)(void *)queue->ring.shared->data)[0] |= 5);
     kill_child();
     put_text("b");
     check_next("b");
@@ -201,10 +201,10 @@ static int grab(uint32_t *lock)
     return plait__owned_acquire(lock, true, PLAIT_NOWAIT);
 }
 
-TEST(a_process_killed_in_a_put_is_in_nobodys_way)
+CLAIM(a_process_killed_in_a_put_is_in_nobodys_way)
 {
     prepare((plait_queue_opts){ 0 });
-    CHILD_THAT(CHECK_INT(grab(&queue->ring.put_lock), 0));
+    CHILD_THAT(CHECK_INT(grab(&queue->ring.shared->put_lock), 0));
     stop_child();
     CHECK_INT(plait_queue_put(queue, "x", 1, PLAIT_NOWAIT), -ETIMEDOUT);
     CHECK_INT(plait_queue_put(queue, "x", 1, plait_after_ms(150)), -ETIMEDOUT);
@@ -213,32 +213,32 @@ TEST(a_process_killed_in_a_put_is_in_nobodys_way)
     check_next("a");
 }
 
-TEST(a_process_killed_in_a_get_is_in_nobodys_way)
+CLAIM(a_process_killed_in_a_get_is_in_nobodys_way)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
-    CHILD_THAT(CHECK_INT(grab(&queue->ring.get_lock), 0));
+    CHILD_THAT(CHECK_INT(grab(&queue->ring.shared->get_lock), 0));
     CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
     kill_child();
     check_next("a");
     check_empty();
 }
 
-TEST(what_a_killed_process_had_got_does_not_come_again)
+CLAIM(what_a_killed_process_had_got_does_not_come_again)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
     put_text("b");
     /* as if it was killed between the two steps of the hand-over */
-    CHILD_THAT(CHECK_INT(grab(&queue->ring.get_lock), 0);
-               queue->ring.free += (UINT64_C(1) << 32) + 2);
+    CHILD_THAT(CHECK_INT(grab(&queue->ring.shared->get_lock), 0);
+               queue->ring.shared->free += (UINT64_C(1) << 32) + 2);
     kill_child();
     check_next("b");
     check_empty();
-    CHECK_INT(queue->ring.free, queue->ring.take);
+    CHECK_INT(queue->ring.shared->free, queue->ring.shared->take);
 }
 
-TEST(a_single_producer_and_consumer_is_followed_by_another_when_it_is_dead)
+CLAIM(a_single_producer_and_consumer_is_followed_by_another_when_it_is_dead)
 {
     prepare((plait_queue_opts){ .single_producer = true, .single_consumer = true });
     CHILD_THAT(put_text("a"); put_text("b"); check_next("a"));
@@ -251,7 +251,7 @@ TEST(a_single_producer_and_consumer_is_followed_by_another_when_it_is_dead)
     check_empty();
 }
 
-TEST(a_reservation_of_a_killed_process_does_not_hold_up_the_end)
+CLAIM(a_reservation_of_a_killed_process_does_not_hold_up_the_end)
 {
     prepare((plait_queue_opts){ 0 });
     CHILD_THAT(reserve(10));
@@ -262,7 +262,7 @@ TEST(a_reservation_of_a_killed_process_does_not_hold_up_the_end)
     CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), 0);
 }
 
-TEST(a_closed_queue_is_drained_when_nothing_can_come_back)
+CLAIM(a_closed_queue_is_drained_when_nothing_can_come_back)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
@@ -281,7 +281,7 @@ static int join_and_tell(void)
     _exit(rc == 0 ? 0 : 1);
 }
 
-TEST(a_join_does_not_wait_for_what_a_killed_process_had_reserved)
+CLAIM(a_join_does_not_wait_for_what_a_killed_process_had_reserved)
 {
     int status;
 
@@ -290,13 +290,13 @@ TEST(a_join_does_not_wait_for_what_a_killed_process_had_reserved)
     pid_t joiner = fork();
     if (joiner == 0)
         join_and_tell();
-    await_sleeper(&queue->ring.join_bell);
+    await_sleeper(&queue->ring.shared->join_bell);
     kill_child();
     CHECK_INT(test_waitpid(joiner, &status, 0), joiner);
     CHECK_INT(status, 0);
 }
 
-TEST(a_destroy_does_not_wait_for_a_killed_process)
+CLAIM(a_destroy_does_not_wait_for_a_killed_process)
 {
     prepare((plait_queue_opts){ 0 });
     child = fork();
@@ -339,7 +339,7 @@ static void check_leased(const char *text, unsigned attempts)
     CHECK_INT(plait_queue_ack(&leased), 0);
 }
 
-TEST(what_a_killed_process_had_leased_comes_again_before_all_others)
+CLAIM(what_a_killed_process_had_leased_comes_again_before_all_others)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
@@ -349,14 +349,14 @@ TEST(what_a_killed_process_had_leased_comes_again_before_all_others)
     CHILD_THAT(lease(3, 1));
     CHECK_INT(plait_queue_size(queue), 1);
     kill_child();
-    queue->ring.lease_look = 0; /* as if some time had passed */
+    queue->ring.shared->lease_look = 0; /* as if some time had passed */
     check_leased("b", 2);
     check_next("c");
     check_next("d");
     check_empty();
 }
 
-TEST(it_counts_how_often_it_was_leased)
+CLAIM(it_counts_how_often_it_was_leased)
 {
     prepare((plait_queue_opts){ .max_leases = 1 });
     put_text("a");
@@ -368,7 +368,7 @@ TEST(it_counts_how_often_it_was_leased)
     check_empty();
 }
 
-TEST(a_stopped_process_keeps_what_it_leased)
+CLAIM(a_stopped_process_keeps_what_it_leased)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
@@ -379,14 +379,14 @@ TEST(a_stopped_process_keeps_what_it_leased)
     check_leased("a", 2);
 }
 
-TEST(who_waits_gets_what_a_killed_process_had_leased)
+CLAIM(who_waits_gets_what_a_killed_process_had_leased)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
     CHILD_THAT(lease(1, 0));
     pid_t killer = fork();
     if (killer == 0) {
-        await_sleeper(&queue->ring.get_bell);
+        await_sleeper(&queue->ring.shared->get_bell);
         kill(child, SIGKILL);
         _exit(0);
     }
@@ -395,7 +395,7 @@ TEST(who_waits_gets_what_a_killed_process_had_leased)
     CHECK_INT(test_waitpid(child, NULL, 0), child);
 }
 
-TEST(it_comes_again_also_where_there_is_always_something_to_get)
+CLAIM(it_comes_again_also_where_there_is_always_something_to_get)
 {
     char byte = 'b';
 
@@ -411,7 +411,7 @@ TEST(it_comes_again_also_where_there_is_always_something_to_get)
     check_empty();
 }
 
-TEST(a_closed_queue_is_not_drained_while_a_leased_item_can_come_back)
+CLAIM(a_closed_queue_is_not_drained_while_a_leased_item_can_come_back)
 {
     prepare((plait_queue_opts){ 0 });
     put_text("a");
@@ -423,7 +423,7 @@ TEST(a_closed_queue_is_not_drained_while_a_leased_item_can_come_back)
     CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_NOWAIT), -EPIPE);
 }
 
-TEST(an_entry_of_a_killed_process_is_not_lost)
+CLAIM(an_entry_of_a_killed_process_is_not_lost)
 {
     prepare((plait_queue_opts){ .max_leases = 1 });
     put_text("a");
@@ -526,7 +526,7 @@ static void await_past_lane_1(const char *text)
     CHECK_MEM(buf, strlen(text), text, strlen(text));
 }
 
-TEST(what_the_dead_had_reserved_does_not_hold_up_its_lane_where_another_is_never_empty)
+CLAIM(what_the_dead_had_reserved_does_not_hold_up_its_lane_where_another_is_never_empty)
 {
     prepare((plait_queue_opts){ .lanes = 2 });
     CHILD_THAT(reserve(100));
@@ -535,7 +535,7 @@ TEST(what_the_dead_had_reserved_does_not_hold_up_its_lane_where_another_is_never
     await_past_lane_1("a");
 }
 
-TEST(nor_is_what_they_had_borrowed_or_leased_in_a_lane_forgotten)
+CLAIM(nor_is_what_they_had_borrowed_or_leased_in_a_lane_forgotten)
 {
     prepare((plait_queue_opts){ .lanes = 2 });
     put_text("a");
@@ -550,10 +550,10 @@ TEST(nor_is_what_they_had_borrowed_or_leased_in_a_lane_forgotten)
 
 static void close_first_lane(void)
 {
-    __atomic_fetch_or(&queue->ring.tail, PLAIT__RING_CLOSED, __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(&queue->ring.shared->tail, PLAIT__RING_CLOSED, __ATOMIC_SEQ_CST);
 }
 
-TEST(a_process_killed_in_a_close_of_many_lanes_has_closed_all_or_none)
+CLAIM(a_process_killed_in_a_close_of_many_lanes_has_closed_all_or_none)
 {
     prepare((plait_queue_opts){ .lanes = 3 });
     CHECK_INT(plait_queue_put_lane(queue, 2, "c", 1, PLAIT_NOWAIT), 0);
@@ -564,7 +564,7 @@ TEST(a_process_killed_in_a_close_of_many_lanes_has_closed_all_or_none)
     CHECK_INT(plait_queue_get(queue, NULL, 0, PLAIT_FOREVER), -EPIPE);
 }
 
-TEST(who_waits_is_told_when_a_process_is_killed_in_a_close_of_many_lanes)
+CLAIM(who_waits_is_told_when_a_process_is_killed_in_a_close_of_many_lanes)
 {
     prepare((plait_queue_opts){ .lanes = 2, .max_items = 1 });
     CHECK_INT(plait_queue_put_lane(queue, 1, "b", 1, PLAIT_NOWAIT), 0);

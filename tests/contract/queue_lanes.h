@@ -23,7 +23,7 @@ static void fill_lanes(void)
     put_in(0, "a2");
 }
 
-TEST(the_first_lane_with_an_item_comes_first_and_within_it_the_first_put)
+CLAIM(the_first_lane_with_an_item_comes_first_and_within_it_the_first_put)
 {
     queue = create((plait_queue_opts){ .lanes = 3 });
     fill_lanes();
@@ -39,7 +39,7 @@ TEST(the_first_lane_with_an_item_comes_first_and_within_it_the_first_put)
     plait_queue_destroy(queue);
 }
 
-TEST(each_way_of_getting_takes_from_the_first_lane)
+CLAIM(each_way_of_getting_takes_from_the_first_lane)
 {
     const void *borrowed = NULL;
     void *copy = NULL;
@@ -64,7 +64,7 @@ TEST(each_way_of_getting_takes_from_the_first_lane)
     plait_queue_destroy(queue);
 }
 
-TEST(many_are_got_from_all_lanes_at_once)
+CLAIM(many_are_got_from_all_lanes_at_once)
 {
     static const char *const texts[] = { "a1", "a2", "b1", "b2", "last" };
     char buf[16 * 5];
@@ -95,7 +95,7 @@ static int put_one_in(void *arg)
                                 PLAIT_FOREVER);
 }
 
-TEST(each_lane_has_the_bounds_and_a_full_one_is_in_no_others_way)
+CLAIM(each_lane_has_the_bounds_and_a_full_one_is_in_no_others_way)
 {
     char waits[] = "1 waits";
 
@@ -106,7 +106,7 @@ TEST(each_lane_has_the_bounds_and_a_full_one_is_in_no_others_way)
     CHECK(!plait_queue_is_full(queue));
     put_in(0, "a1");
     plait_task *task = start(put_one_in, waits);
-    await_sleeper(&plait__ring_lane(&queue->ring, 1)->put_bell);
+    await_sleeper(&plait__ring_lane(&queue->ring, 1)->shared->put_bell);
     put_in(0, "a2");
     CHECK(plait_queue_is_full(queue));
     CHECK_INT(plait_queue_put(queue, "x", 1, PLAIT_NOWAIT), -ETIMEDOUT);
@@ -124,12 +124,12 @@ TEST(each_lane_has_the_bounds_and_a_full_one_is_in_no_others_way)
     plait_queue_destroy(queue);
 }
 
-TEST(who_waits_is_woken_by_an_item_of_any_lane)
+CLAIM(who_waits_is_woken_by_an_item_of_any_lane)
 {
     for (unsigned lane = 0; lane < 8; lane++) {
         queue = create((plait_queue_opts){ .lanes = 8 });
         plait_task *task = start(get_one, NULL);
-        await_sleeper(&plait__ring_lane(&queue->ring, 7)->get_bell);
+        await_sleeper(&plait__ring_lane(&queue->ring, 7)->shared->get_bell);
         put_in(lane, "four");
         CHECK_INT(end(task), 4);
         plait_queue_destroy(queue);
@@ -140,7 +140,7 @@ enum {
     CROWD = 6
 };
 
-TEST(each_of_many_waiting_gets_one_of_whichever_lane)
+CLAIM(each_of_many_waiting_gets_one_of_whichever_lane)
 {
     plait_task *tasks[CROWD];
 
@@ -158,12 +158,12 @@ TEST(each_of_many_waiting_gets_one_of_whichever_lane)
 
 static int put_one_late(void *arg)
 {
-    while (!plait__bell_awaited(&queue->ring.get_bell))
+    while (!plait__bell_awaited(&queue->ring.shared->get_bell))
         sched_yield();
     return put_one_in(arg);
 }
 
-TEST(a_select_sees_the_items_of_all_lanes)
+CLAIM(a_select_sees_the_items_of_all_lanes)
 {
     char late[] = "2 late";
     plait_waitable on;
@@ -183,7 +183,7 @@ TEST(a_select_sees_the_items_of_all_lanes)
     plait_queue_destroy(queue);
 }
 
-TEST(what_is_not_committed_holds_up_its_own_lane_only)
+CLAIM(what_is_not_committed_holds_up_its_own_lane_only)
 {
     void *place = NULL;
 
@@ -201,14 +201,14 @@ TEST(what_is_not_committed_holds_up_its_own_lane_only)
     plait_queue_destroy(queue);
 }
 
-TEST(a_closed_queue_is_drained_of_all_lanes)
+CLAIM(a_closed_queue_is_drained_of_all_lanes)
 {
     char waits[] = "1 waits";
 
     queue = create((plait_queue_opts){ .lanes = 3, .max_items = 2 });
     fill_lanes();
     plait_task *task = start(put_one_in, waits);
-    await_sleeper(&plait__ring_lane(&queue->ring, 1)->put_bell);
+    await_sleeper(&plait__ring_lane(&queue->ring, 1)->shared->put_bell);
     CHECK_INT(plait_queue_close(queue), 0);
     CHECK_INT(end(task), -EPIPE);
     for (unsigned lane = 0; lane < 3; lane++)
@@ -229,7 +229,7 @@ TEST(a_close_and_a_destroy_end_the_waiting_at_all_lanes)
 
     queue = create((plait_queue_opts){ .lanes = 2, .max_items = 1 });
     tasks[0] = start(get_one, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     CHECK_INT(plait_queue_close(queue), 0);
     CHECK_INT(end(tasks[0]), -EPIPE);
     plait_queue_destroy(queue);
@@ -243,7 +243,7 @@ TEST(a_close_and_a_destroy_end_the_waiting_at_all_lanes)
     CHECK_INT(end(tasks[1]), -EPIPE);
 }
 
-TEST(after_a_shutdown_at_once_nothing_comes_of_any_lane)
+CLAIM(after_a_shutdown_at_once_nothing_comes_of_any_lane)
 {
     queue = create((plait_queue_opts){ .lanes = 3 });
     fill_lanes();
@@ -257,7 +257,7 @@ TEST(after_a_shutdown_at_once_nothing_comes_of_any_lane)
     plait_queue_destroy(queue);
 }
 
-TEST(a_join_waits_for_the_items_of_all_lanes)
+CLAIM(a_join_waits_for_the_items_of_all_lanes)
 {
     queue = create((plait_queue_opts){ .lanes = 3 });
     fill_lanes();
@@ -266,7 +266,7 @@ TEST(a_join_waits_for_the_items_of_all_lanes)
         CHECK(plait_queue_get(queue, buf, sizeof buf, PLAIT_NOWAIT) > 0);
     }
     plait_task *task = start(join_queue, NULL);
-    await_sleeper(&queue->ring.join_bell);
+    await_sleeper(&queue->ring.shared->join_bell);
     for (int i = 0; i < 5; i++) {
         CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), -ETIMEDOUT);
         CHECK_INT(plait_queue_task_done(queue), 0);
@@ -276,7 +276,7 @@ TEST(a_join_waits_for_the_items_of_all_lanes)
     plait_queue_destroy(queue);
 }
 
-TEST(a_leased_item_that_is_given_back_is_the_first_of_its_lane)
+CLAIM(a_leased_item_that_is_given_back_is_the_first_of_its_lane)
 {
     queue = create((plait_queue_opts){ .lanes = 3, .max_leases = 1 });
     fill_lanes();
@@ -324,7 +324,7 @@ TEST(large_items_of_all_lanes_are_borrowed_and_leased)
     plait_queue_destroy(queue);
 }
 
-TEST(mistakes_with_lanes_are_told)
+CLAIM(mistakes_with_lanes_are_told)
 {
     plait_queue_opts opts = { .lanes = 9 };
 

@@ -98,7 +98,7 @@ TEST(large_items_are_bounded_in_bytes_but_for_one_alone)
     CHECK_INT(plait_queue_put(queue, large_item, HALF, PLAIT_NOWAIT), -ETIMEDOUT);
     put_text("small");
     plait_task *task = start(put_one_large, NULL);
-    await_sleeper(&queue->ring.put_bell);
+    await_sleeper(&queue->ring.shared->put_bell);
     for (unsigned i = 0; i < PLAIT__VISITS; i++) /* who waits can be found when it dies */
         CHECK(queue->visits.entries[i] == 0 || (uint32_t)queue->visits.entries[i] != 0);
     check_large(HALF);

@@ -45,7 +45,7 @@ static int fail_once(void *arg)
     return rc < 0 ? rc : plait_queue_nack(&lease);
 }
 
-TEST(a_leased_item_is_out_of_the_queue_and_acked_it_is_gone)
+CLAIM(a_leased_item_is_out_of_the_queue_and_acked_it_is_gone)
 {
     queue = create((plait_queue_opts){ .max_items = 2 });
     check_no_lease(-ETIMEDOUT);
@@ -68,7 +68,7 @@ TEST(a_leased_item_is_out_of_the_queue_and_acked_it_is_gone)
     plait_queue_destroy(queue);
 }
 
-TEST(an_ended_lease_is_not_taken_for_the_next_one)
+CLAIM(an_ended_lease_is_not_taken_for_the_next_one)
 {
     queue = create((plait_queue_opts){ .max_leases = 1 });
     put_text("a");
@@ -83,7 +83,7 @@ TEST(an_ended_lease_is_not_taken_for_the_next_one)
     plait_queue_destroy(queue);
 }
 
-TEST(what_is_given_back_comes_first_and_counts_its_attempts)
+CLAIM(what_is_given_back_comes_first_and_counts_its_attempts)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("a");
@@ -108,7 +108,7 @@ TEST(what_is_given_back_comes_first_and_counts_its_attempts)
     plait_queue_destroy(queue);
 }
 
-TEST(every_way_to_get_finds_what_was_given_back)
+CLAIM(every_way_to_get_finds_what_was_given_back)
 {
     const void *borrowed = NULL;
     void *mine = NULL;
@@ -144,7 +144,7 @@ TEST(every_way_to_get_finds_what_was_given_back)
     plait_queue_destroy(queue);
 }
 
-TEST(items_of_any_size_are_leased)
+CLAIM(items_of_any_size_are_leased)
 {
     static char item[32768], text[32768];
     static const size_t sizes[] = { 0, 1, 208, 209, 513, 16384, 16385, 32752 };
@@ -170,10 +170,11 @@ TEST(items_of_any_size_are_leased)
     CHECK_INT(plait_queue_put(queue, item, 32752, PLAIT_NOWAIT), 0);
     CHECK_INT(plait_queue_lease(queue, &lease, PLAIT_NOWAIT), 0);
     plait_queue_destroy(queue);
-    CHECK_INT(count_blocks(), blocks - 1); /* the queue is gone, and with it the leased item */
+    /* the queue is gone, and with it the leased item */
+    CHECK_INT(count_blocks(), in_segment ? blocks : blocks - 1);
 }
 
-TEST(more_leases_than_the_queue_has_wait)
+CLAIM(more_leases_than_the_queue_has_wait)
 {
     queue = create((plait_queue_opts){ .max_leases = 2 });
     put_text("a");
@@ -183,7 +184,7 @@ TEST(more_leases_than_the_queue_has_wait)
     check_no_lease(-ETIMEDOUT);
     CHECK_INT(plait_queue_size(queue), 1);
     plait_task *task = start(work_once, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     CHECK_INT(plait_queue_ack(&a), 0);
     CHECK_INT(end(task), 0);
     CHECK_INT(plait_queue_ack(&b), 0);
@@ -203,20 +204,20 @@ TEST(who_waits_for_a_lease_at_a_destroyed_queue_is_told)
     CHECK_INT(end(task), -EPIPE);
 }
 
-TEST(who_waits_for_an_item_gets_what_is_given_back)
+CLAIM(who_waits_for_an_item_gets_what_is_given_back)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("four");
     plait_lease lease = lease_next("four", 1);
     plait_task *task = start(get_one, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     CHECK_INT(plait_queue_nack(&lease), 0);
     CHECK_INT(end(task), 4);
     check_empty();
     plait_queue_destroy(queue);
 }
 
-TEST(what_another_task_leased_and_gave_back_is_leased_again)
+CLAIM(what_another_task_leased_and_gave_back_is_leased_again)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("a");
@@ -230,7 +231,7 @@ TEST(what_another_task_leased_and_gave_back_is_leased_again)
     plait_queue_destroy(queue);
 }
 
-TEST(a_lease_outlives_a_close_and_can_be_given_back)
+CLAIM(a_lease_outlives_a_close_and_can_be_given_back)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("a");
@@ -246,7 +247,7 @@ TEST(a_lease_outlives_a_close_and_can_be_given_back)
     plait_queue_destroy(queue);
 }
 
-TEST(after_a_shutdown_at_once_what_is_given_back_does_not_come)
+CLAIM(after_a_shutdown_at_once_what_is_given_back_does_not_come)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("a");
@@ -258,7 +259,7 @@ TEST(after_a_shutdown_at_once_what_is_given_back_does_not_come)
     plait_queue_destroy(queue);
 }
 
-TEST(mistakes_with_leases_are_told)
+CLAIM(mistakes_with_leases_are_told)
 {
     plait_lease lease = { 0 }, copy;
     plait_queue_opts many = { .max_leases = 65537 };
@@ -317,7 +318,7 @@ static int work(void *arg)
     return rc;
 }
 
-TEST_LIMIT(many_workers_do_each_job_once, 30)
+CLAIM_LIMIT(many_workers_do_each_job_once, 30)
 {
     plait_task *tasks[WORKERS];
     char bytes[600] = { 0 };

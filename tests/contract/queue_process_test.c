@@ -21,7 +21,7 @@ static int use_what_the_parent_holds(void *arg)
     return 0;
 }
 
-TEST(what_a_process_holds_is_not_its_childs)
+CLAIM(what_a_process_holds_is_not_its_childs)
 {
     plait_lease lease;
     void *held[3] = { NULL, NULL, &lease };
@@ -62,7 +62,7 @@ static void use_all_of_it(void)
         CHECK_INT(plait_queue_task_done(queue), 0);
 }
 
-TEST(a_forked_child_uses_the_same_queue)
+CLAIM(a_forked_child_uses_the_same_queue)
 {
     queue = create((plait_queue_opts){ 0 });
     put_text("parent's");
@@ -130,7 +130,7 @@ static int use_both_sides(void *arg)
     return (int)plait_queue_get(queue, buf, sizeof buf, PLAIT_FOREVER);
 }
 
-TEST(a_single_producer_and_consumer_has_its_side_while_it_lives)
+CLAIM(a_single_producer_and_consumer_has_its_side_while_it_lives)
 {
     queue = create((plait_queue_opts){ .single_producer = true, .single_consumer = true });
     put_text("a");

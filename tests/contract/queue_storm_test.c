@@ -25,9 +25,9 @@ enum {
 
 /* A process. */
 struct life {
-    uint32_t is_inside;         /* a call */
-    uint32_t from, done;        /* producer: its items' first number, and behind the last */
-    uint32_t ending;            /* consumer: 1 + the number of the item whose lease it ends */
+    uint32_t is_inside;  /* a call */
+    uint32_t from, done; /* producer: its items' first number, and behind the last */
+    uint32_t ending;     /* consumer: 1 + the number of the item whose lease it ends */
 };
 
 static struct storm {
@@ -337,15 +337,15 @@ static void run_storm(plait_queue_opts opts, unsigned producers, unsigned consum
     account();
     CHECK_INT(plait_queue_size(queue), 0);
     plait_queue_destroy(queue);
-    CHECK_INT(count_blocks(), blocks - 1);
+    CHECK_INT(count_blocks(), in_segment ? blocks : blocks - 1);
 }
 
-TEST_LIMIT(a_storm_loses_and_doubles_nothing, 60)
+CLAIM_LIMIT(a_storm_loses_and_doubles_nothing, 60)
 {
     run_storm((plait_queue_opts){ .max_bytes = 16384 }, SIDES, SIDES, 3000);
 }
 
-TEST_LIMIT(nor_when_few_items_fit, 60)
+CLAIM_LIMIT(nor_when_few_items_fit, 60)
 {
     run_storm((plait_queue_opts){ .max_items = 6 }, SIDES, SIDES, 2000);
 }
@@ -355,14 +355,14 @@ TEST_LIMIT(nor_when_many_items_are_larger_than_the_ring, 60)
     run_storm((plait_queue_opts){ .max_bytes = 512 }, SIDES, SIDES, 2000);
 }
 
-TEST_LIMIT(nor_with_a_single_producer_and_a_single_consumer, 60)
+CLAIM_LIMIT(nor_with_a_single_producer_and_a_single_consumer, 60)
 {
     run_storm(
         (plait_queue_opts){ .max_bytes = 16384, .single_producer = true, .single_consumer = true },
         1, 1, 2000);
 }
 
-TEST_LIMIT(nor_with_lanes, 60)
+CLAIM_LIMIT(nor_with_lanes, 60)
 {
     run_storm((plait_queue_opts){ .max_items = 20, .lanes = 3 }, SIDES, SIDES, 3000);
 }

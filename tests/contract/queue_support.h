@@ -20,12 +20,49 @@
 #include "test.h"
 
 static plait_queue *queue;
+static bool in_segment; /* where queues are made */
+
+/* One body for a queue in the family's heap, and for one in a named segment. */
+#define CLAIM_LIMIT(claim, seconds)           \
+    static void claim(void);                  \
+    TEST_LIMIT(claim##_in_a_family, seconds)  \
+    {                                         \
+        claim();                              \
+    }                                         \
+    TEST_LIMIT(claim##_in_a_segment, seconds) \
+    {                                         \
+        in_segment = true;                    \
+        claim();                              \
+    }                                         \
+    static void claim(void)
+
+#define CLAIM(claim) CLAIM_LIMIT(claim, 10)
+
+/* In a segment of its own, which stays open. */
+static inline int attach(plait_queue **ret, plait_queue_opts opts)
+{
+    static unsigned made;
+    plait_segment_opts segment_opts = { .only_new = true };
+    plait_segment *segment = NULL;
+    void *block = NULL;
+    size_t bytes = 0;
+    char name[64];
+    int rc = plait_queue_bytes(&opts, &bytes);
+
+    if (rc < 0)
+        return rc;
+    segment_opts.bytes = bytes;
+    snprintf(name, sizeof name, "queue-test-%d-%u", (int)getpid(), made++);
+    CHECK_INT(plait_segment_open(&segment, name, &segment_opts, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_segment_get(segment, &block, "queue", bytes, PLAIT_FOREVER), 0);
+    return plait_queue_attach(ret, block, bytes, &opts);
+}
 
 static inline plait_queue *create(plait_queue_opts opts)
 {
     plait_queue *made = NULL;
 
-    CHECK_INT(plait_queue_create(&made, &opts), 0);
+    CHECK_INT(in_segment ? attach(&made, opts) : plait_queue_create(&made, &opts), 0);
     CHECK(made != NULL);
     return made;
 }
@@ -57,9 +94,11 @@ static inline void await_sleeper(const uint32_t *bell)
         sched_yield();
 }
 
-/* Until so many tasks wait at the queue. */
+/* Until so many tasks wait at the queue. In a segment those of other processes are not seen: for a
+ * moment. */
 static inline void await_visitors(unsigned wanted)
 {
+    plait_deadline until = in_segment ? plait_after_ms(200) : PLAIT_FOREVER;
     uint64_t n;
 
     do {
@@ -67,7 +106,7 @@ static inline void await_visitors(unsigned wanted)
         for (unsigned i = 0; i < PLAIT__VISITS; i++)
             n += __atomic_load_n(&queue->visits.entries[i], __ATOMIC_SEQ_CST) >> 32;
         sched_yield();
-    } while (n < wanted);
+    } while (n < wanted && plait_left_ns(until) > 0);
 }
 
 /* ---- items ---- */

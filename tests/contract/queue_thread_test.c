@@ -8,11 +8,11 @@
 #include "queue_lease.h"
 #include "queue_traffic.h"
 
-TEST(a_task_that_was_asked_to_end_waits_no_more)
+CLAIM(a_task_that_was_asked_to_end_waits_no_more)
 {
     queue = create((plait_queue_opts){ 0 });
     plait_task *task = start(get_one, NULL);
-    await_sleeper(&queue->ring.get_bell);
+    await_sleeper(&queue->ring.shared->get_bell);
     CHECK_INT(plait_task_terminate(task), 0);
     CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
     plait_outcome outcome;
@@ -36,7 +36,7 @@ static int use_cancelled(void *arg)
     return 0;
 }
 
-TEST(what_need_not_wait_succeeds_in_a_cancelled_task)
+CLAIM(what_need_not_wait_succeeds_in_a_cancelled_task)
 {
     queue = create((plait_queue_opts){ .max_items = 1 });
     put_text("a");

@@ -98,24 +98,24 @@ static void run_traffic(plait_queue_opts opts, unsigned producers, unsigned cons
     plait_queue_destroy(queue);
 }
 
-TEST_LIMIT(nothing_is_lost_doubled_torn_or_overtaken_between_four_and_four, 30)
+CLAIM_LIMIT(nothing_is_lost_doubled_torn_or_overtaken_between_four_and_four, 30)
 {
     run_traffic((plait_queue_opts){ .max_bytes = 16384 }, 4, 4, 4000);
 }
 
-TEST_LIMIT(nor_when_few_items_fit, 30)
+CLAIM_LIMIT(nor_when_few_items_fit, 30)
 {
     run_traffic((plait_queue_opts){ .max_items = 3 }, 4, 4, 1500);
 }
 
-TEST_LIMIT(nor_between_one_and_one_that_declare_it, 30)
+CLAIM_LIMIT(nor_between_one_and_one_that_declare_it, 30)
 {
     run_traffic(
         (plait_queue_opts){ .max_bytes = 16384, .single_producer = true, .single_consumer = true },
         1, 1, 10000);
 }
 
-TEST_LIMIT(nor_from_one_to_many_or_from_many_to_one, 30)
+CLAIM_LIMIT(nor_from_one_to_many_or_from_many_to_one, 30)
 {
     run_traffic((plait_queue_opts){ .max_bytes = 10000, .single_producer = true }, 1, 4, 5000);
     run_traffic((plait_queue_opts){ .max_bytes = 10000, .single_consumer = true }, 4, 1, 1500);

@@ -141,7 +141,7 @@ static bool is_for_room; /* else for an item */
 
 static uint32_t *bell(void)
 {
-    return is_for_room ? &queue->ring.put_bell : &queue->ring.get_bell;
+    return is_for_room ? &queue->ring.shared->put_bell : &queue->ring.shared->get_bell;
 }
 
 /* How often the bell was rung. */
@@ -252,7 +252,8 @@ CLAIM(a_select_is_not_waited_for_when_it_is_over)
 static int die_asleep_at_the_queue(void *arg)
 {
     (void)arg;
-    die_with_the_wake(&queue->ring.get_bell, plait__bell_announce(&queue->ring.get_bell, 0));
+    die_with_the_wake(&queue->ring.shared->get_bell,
+                      plait__bell_announce(&queue->ring.shared->get_bell, 0));
     return 0;
 }
 

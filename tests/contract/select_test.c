@@ -192,7 +192,7 @@ CLAIM(who_sleeps_is_told_that_a_queue_is_destroyed)
     make_things();
     for (int i = 0; i < 3; i++)
         tasks[i] = start(select_get, NULL);
-    UNTIL(plait__bell_awaited(&things.empty->ring.get_bell));
+    UNTIL(plait__bell_awaited(&things.empty->ring.shared->get_bell));
     a_moment();
     plait_queue_destroy(things.empty);
     for (int i = 0; i < 3; i++)
@@ -510,10 +510,10 @@ TEST(who_is_stopped_within_a_get_does_not_hold_up_a_select_again_and_again)
     prepare(PLAIT_THREAD, true);
     make_things();
     make_ready(GET);
-    __atomic_store_n(&things.empty->ring.get_lock, plait__member_self(), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&things.empty->ring.shared->get_lock, plait__member_self(), __ATOMIC_SEQ_CST);
     CHECK_INT(plait_select(&on[GET], 1, plait_after_ms(10)), -ETIMEDOUT);
     CHECK(plait_left_ns(late) > 0);
-    __atomic_store_n(&things.empty->ring.get_lock, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&things.empty->ring.shared->get_lock, 0, __ATOMIC_SEQ_CST);
     CHECK_INT(plait_select(&on[GET], 1, PLAIT_NOWAIT), 0);
     end_things();
 }

@@ -7,6 +7,8 @@ import os
 import pathlib
 
 HEADER = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n"
+PLUGIN = os.environ.get("PLAIT_BUILD", str(pathlib.Path(__file__).resolve().parents[2] / "build")) + \
+    "/tests/libfault-plugin.so"
 INPUTS = ["one", "two", "three", "four"]
 
 
@@ -51,7 +53,8 @@ class Scenario:
         self.environment = environment or {}
 
     def command(self, folder):
-        places = {"log": str(folder / "log"), "dir": str(folder), "tmp": str(folder / "tmp"), "id": f"{os.getpid()}-{folder.name}"}
+        places = {"log": str(folder / "log"), "dir": str(folder), "tmp": str(folder / "tmp"), "id": f"{os.getpid()}-{folder.name}",
+                  "plugin": PLUGIN}
         return [place(word, places) for word in self.words]
 
     def prepare(self, folder):
@@ -110,6 +113,13 @@ TOOL = [
              "sleep 5", code=5),
     Scenario("bar", "map", "--bar=always", "--summary", "echo", ":::", "a", "b"),
     Scenario("dry-run", "map", "-k", "--dry-run", "echo", ":::", *INPUTS, whole=exact),
+    Scenario("function", "map", "-j2", "--joblog", "{log}", "--so", "{plugin}:shout", ":::", "1", "2", "3", "4",
+             whole=logged_and_printed),
+    Scenario("function-thread", "map", "-j2", "--as=thread", "--so", "{plugin}:shout", ":::", *INPUTS),
+    Scenario("function-main", "map", "-k", "--retries=2", "--argv", "--so", "{plugin}:words", ":::", "0", "3", code=1,
+             whole=exact),
+    Scenario("function-crash", "map", "-k", "--timeout", "5s", "--so", "{plugin}:crash", ":::", "good", "bad", code=1,
+             whole=exact),
     Scenario("info", "info", whole=at_all),
     Scenario("info-json", "info", "--json", whole=at_all),
     Scenario("help", "help", "map", whole=exact),
@@ -131,5 +141,7 @@ LIBRARY = [
     *(shared(f"shared-{part}", part) for part in ("heap", "sync", "queue", "values", "pipe", "select")),
     shared("segment", "segment", "fault-{id}"),
     shared("segment-path", "segment", "{dir}/segment"),
+    shared("pool-processes", "pool"),
+    shared("pool-threads", "pool", "threads"),
     shared("segment-named-file", "segment", "{dir}/segment", environment={"PLAIT_INJECT_NO_TMPFILE": "1"}),
 ]

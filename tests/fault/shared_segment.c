@@ -21,6 +21,29 @@ static const int of_open[] = { EACCES, EBUSY,  EMFILE, ENOMEM, ENOSPC, ENOTSUP,
 
 static const char *name_of_all;
 
+/* Puts one into a queue there and gets one, which may be another's; and so once more, by a lease. */
+static void use_queue(plait_segment *segment)
+{
+    const plait_queue_opts opts = { .max_bytes = 4096, .max_leases = 16 };
+    plait_queue *queue = NULL;
+    plait_lease lease;
+    size_t bytes = 0;
+    char buf[500] = { 0 };
+    void *ptr;
+
+    must("the bytes of a queue", plait_queue_bytes(&opts, &bytes) == 0);
+    if (!worked("segment_get", plait_segment_get(segment, &ptr, "queue", bytes, soon()),
+                of_family) ||
+        !worked("attach", plait_queue_attach(&queue, ptr, bytes, &opts), of_family))
+        return;
+    if (worked("put", plait_queue_put(queue, buf, sizeof buf, soon()), of_family) &&
+        worked("get", plait_queue_get(queue, buf, sizeof buf, soon()), of_family) &&
+        worked("put", plait_queue_put(queue, buf, sizeof buf, soon()), of_family) &&
+        worked("lease", plait_queue_lease(queue, &lease, soon()), of_family))
+        worked("ack", plait_queue_ack(&lease), of_nothing);
+    plait_queue_destroy(queue);
+}
+
 /* True: it has had its turn in that block. */
 static bool take_turn(plait_segment *segment)
 {
@@ -38,6 +61,7 @@ static bool take_turn(plait_segment *segment)
         block->turns++;
         done = worked("unlock", plait_lock_release(&block->lock), of_nothing);
     }
+    use_queue(segment);
     return done;
 }
 

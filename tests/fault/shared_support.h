@@ -52,5 +52,6 @@ void run_values(const char *name);
 void run_pipe(const char *name);
 void run_select(const char *name);
 void run_segment(const char *name);
+void run_pool(const char *name);
 
 #endif

@@ -2,17 +2,21 @@
  * SPDX-License-Identifier: MIT
  *
  * After each kill: the item comes again, whole, unless the victim was about to learn that it had
- * ended the lease; all others come once, in their order; no block is lost or freed twice.
+ * ended the lease; all others come once, in their order; no block is lost or freed twice. In a named
+ * segment, too, where a larger item lies in the hall.
  */
 #include "chan/queue.h"
 #include "family/member.h"
 
 #include "step.h"
 
+#include <plait/segment_queue.h>
 #include <plait/shared.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     LARGE = 3000,    /* does not fit into an entry */
@@ -30,6 +34,31 @@ struct scene {
 };
 
 static struct scene *scene; /* in the heap itself */
+static void *block;         /* of a segment, for the queue; NULL: it is in the heap, too */
+static size_t block_bytes;
+static const plait_queue_opts opts = { .max_bytes = 16384, .max_leases = 2 };
+
+/* For all survivors, one after the other. */
+static void open_segment(void)
+{
+    plait_segment_opts segment_opts = { .only_new = true };
+    plait_segment *segment = NULL;
+    char name[32];
+
+    CHECK_INT(plait_queue_bytes(&opts, &block_bytes), 0);
+    segment_opts.bytes = block_bytes;
+    snprintf(name, sizeof name, "step-test-%d", (int)getpid());
+    CHECK_INT(plait_segment_open(&segment, name, &segment_opts, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_segment_get(segment, &block, "queue", block_bytes, PLAIT_FOREVER), 0);
+}
+
+#define STEP_CLAIM(claim, call)                    \
+    STEP_TEST(claim, call)                         \
+    TEST_LIMIT(claim##_in_a_segment, STEP_LIMIT_S) \
+    {                                              \
+        open_segment();                            \
+        step_test(call);                           \
+    }
 
 static uint64_t count_blocks(void)
 {
@@ -53,18 +82,29 @@ static void check_bytes(const char *bytes, size_t n, char fill)
     CHECK(memcmp(bytes, bytes + 1, n - 1) == 0);
 }
 
+/* Empty, whatever it was. */
+static plait_queue *attach(void)
+{
+    plait_queue *queue = NULL;
+
+    memset(block, 0, block_bytes);
+    CHECK_INT(plait_queue_attach(&queue, block, block_bytes, &opts), 0);
+    return queue;
+}
+
 /* Two entries; so two items, of which the first one is that in question. */
 static void *new_scene(size_t bytes)
 {
-    plait_queue_opts opts = { .max_bytes = 16384, .max_leases = 2 };
-
     if (scene == NULL)
         scene = plait_shared_alloc(sizeof *scene);
     CHECK(scene != NULL);
     if (scene->queue != NULL)
         plait_queue_destroy(scene->queue);
     *scene = (struct scene){ .bytes = bytes };
-    CHECK_INT(plait_queue_create(&scene->queue, &opts), 0);
+    if (block != NULL)
+        scene->queue = attach();
+    else
+        CHECK_INT(plait_queue_create(&scene->queue, &opts), 0);
     scene->blocks = count_blocks();
     put('a', bytes);
     put('b', 5);
@@ -135,7 +175,7 @@ static void check_rest(void)
     CHECK_INT(take_next(0, 0), 0);
     CHECK_INT(plait_queue_size(scene->queue), 0);
     CHECK_INT(count_blocks(), scene->blocks);
-    CHECK_INT(scene->queue->ring.free, scene->queue->ring.tail);
+    CHECK_INT(scene->queue->ring.shared->free, scene->queue->ring.shared->tail);
 }
 
 /* The first get of a survivor asks nobody who is dead: as when somebody waits. */
@@ -203,7 +243,7 @@ static const struct step_call lease_small = {
     .name = "lease", .setup = small_item, .prepare = join, .victim = lease, .check = check_lease
 };
 
-STEP_TEST(a_victim_in_lease_loses_and_doubles_nothing, &lease_small)
+STEP_CLAIM(a_victim_in_lease_loses_and_doubles_nothing, &lease_small)
 
 static const struct step_call lease_large = { .name = "lease, by a parcel",
                                               .setup = large_item,
@@ -211,7 +251,7 @@ static const struct step_call lease_large = { .name = "lease, by a parcel",
                                               .victim = lease,
                                               .check = check_lease };
 
-STEP_TEST(a_victim_in_lease_of_a_larger_item_loses_no_block_either, &lease_large)
+STEP_CLAIM(a_victim_in_lease_of_a_larger_item_loses_no_block_either, &lease_large)
 
 /* It lies behind one that somebody has borrowed, so that the ring cannot just go on. */
 static void *behind_a_borrowed_one(void)
@@ -248,13 +288,13 @@ static const struct step_call lease_behind = { .name = "lease, behind a borrowed
                                                .victim = lease,
                                                .check = check_behind };
 
-STEP_TEST(a_victim_in_lease_behind_a_borrowed_item_loses_nothing, &lease_behind)
+STEP_CLAIM(a_victim_in_lease_behind_a_borrowed_item_loses_nothing, &lease_behind)
 
 static const struct step_call ack_small = {
     .name = "ack", .setup = small_item, .prepare = join_and_lease, .victim = ack, .check = check_ack
 };
 
-STEP_TEST(a_victim_in_ack_has_ended_the_lease_or_not, &ack_small)
+STEP_CLAIM(a_victim_in_ack_has_ended_the_lease_or_not, &ack_small)
 
 static const struct step_call ack_large = { .name = "ack, of a parcel",
                                             .setup = large_item,
@@ -262,7 +302,7 @@ static const struct step_call ack_large = { .name = "ack, of a parcel",
                                             .victim = ack,
                                             .check = check_ack };
 
-STEP_TEST(a_victim_in_ack_of_a_larger_item_frees_it_once, &ack_large)
+STEP_CLAIM(a_victim_in_ack_of_a_larger_item_frees_it_once, &ack_large)
 
 /* What the survivor gave back. */
 static void *given_back(void)
@@ -295,7 +335,7 @@ static const struct step_call lease_again = { .name = "lease, of what was given 
                                               .victim = lease,
                                               .check = check_again };
 
-STEP_TEST(a_victim_that_leases_again_loses_and_doubles_nothing, &lease_again)
+STEP_CLAIM(a_victim_that_leases_again_loses_and_doubles_nothing, &lease_again)
 
 /* A get is the end of it. */
 static void get(void *state)
@@ -326,7 +366,7 @@ static const struct step_call get_again = { .name = "get, of what was given back
                                             .victim = get,
                                             .check = check_get };
 
-STEP_TEST(a_victim_that_gets_what_was_given_back_frees_it_once, &get_again)
+STEP_CLAIM(a_victim_that_gets_what_was_given_back_frees_it_once, &get_again)
 
 static const struct step_call nack_small = { .name = "nack",
                                              .setup = small_item,
@@ -334,4 +374,4 @@ static const struct step_call nack_small = { .name = "nack",
                                              .victim = nack,
                                              .check = check_nack };
 
-STEP_TEST(a_victim_in_nack_gives_it_back_in_any_case, &nack_small)
+STEP_CLAIM(a_victim_in_nack_gives_it_back_in_any_case, &nack_small)

@@ -121,11 +121,14 @@ static void describe_time(char text[TEXT_BYTES], const struct map_bar_view *view
 static size_t describe(struct piece pieces[PIECES], const struct map_bar_view *view)
 {
     const struct map_counts *counts = view->counts;
+    unsigned running = counts->running; /* --so: of those that the pool has */
     size_t n = 0;
 
+    if (counts->slots > 0 && running > counts->slots)
+        running = counts->slots;
     memset(pieces, 0, PIECES * sizeof pieces[0]);
     pieces[n].rank = 3;
-    snprintf(pieces[n++].text, TEXT_BYTES, "%u running", counts->running);
+    snprintf(pieces[n++].text, TEXT_BYTES, "%u running", running);
     if (counts->failed > 0) {
         pieces[n].rank = 1;
         pieces[n].is_alarm = true;

@@ -49,6 +49,8 @@ const char *map_command_shell(const struct map_options *options)
 
 bool map_command_is_snippet(const struct map_options *options)
 {
+    if (options->so != NULL)
+        return false;
     if (options->n_command == 0 || options->how == MAP_HOW_SHELL)
         return true;
     if (options->how == MAP_HOW_EXEC || options->quote || options->n_command > 1)

@@ -38,9 +38,17 @@ static void pause_all(struct map_engine *engine)
             engine->slots[i]->started_ns += plait__os_now_ns() - begin;
 }
 
+/* Functions that nobody can kill? */
+static bool is_thread(const struct map_engine *engine)
+{
+    return engine->options->so != NULL && engine->options->as == MAP_AS_THREAD;
+}
+
 /* The first one asks, the second one kills, the third one waits for nobody. */
 static void take_stop_signal(struct map_engine *engine, int number)
 {
+    unsigned n;
+
     if (engine->stop_signals++ > 0) {
         map_engine_stop(engine, 0);
         return;
@@ -49,9 +57,11 @@ static void take_stop_signal(struct map_engine *engine, int number)
     engine->out.give_up_ns = engine->err.give_up_ns =
         plait__os_now_ns() + FAREWELL_S * PLAIT__SECOND_NS;
     map_engine_stop(engine, map_kill_after(engine->options));
-    if (engine->counts.running > 0)
-        map_report_say(engine->report, "ending %u running job%s (once more: kill)",
-                       engine->counts.running, engine->counts.running == 1 ? "" : "s");
+    n = engine->counts.running < engine->counts.slots ? engine->counts.running
+                                                      : engine->counts.slots; /* --so has more */
+    if (n > 0)
+        map_report_say(engine->report, "ending %u running job%s (once more: %s)", n,
+                       n == 1 ? "" : "s", is_thread(engine) ? "give up" : "kill");
 }
 
 /* All signals that came. -EINTR: give up what is being written. */
@@ -268,6 +278,8 @@ static int set_fds(struct map_engine *engine)
     fds = engine->fds;
     fds[FD_SIGNALS] = (struct plait__fd){ .fd = engine->signals, .wanted = PLAIT__FD_READ };
     fds[FD_KEEPER] = (struct plait__fd){ .fd = plait__keeper_fd(), .wanted = PLAIT__FD_READ };
+    if (engine->so.pool != NULL) /* it hears the keeper */
+        fds[FD_KEEPER].fd = -1;
     if (engine->is_keeper_full || engine->must_tell_stop)
         fds[FD_KEEPER].wanted |= PLAIT__FD_WRITE;
     fds[FD_INPUT] = (struct plait__fd){ .fd = -1, .wanted = PLAIT__FD_READ };
@@ -345,19 +357,24 @@ static bool turn(struct map_engine *engine)
     int64_t until = map_engine_start_jobs(engine, now);
     int n, rc;
 
-    if (engine->stop_signals > 2)
+    if (engine->stop_signals > (is_thread(engine) ? 1 : 2))
         return false;
     look_ahead(engine, now);
     if (engine->phase != MAP_STARTING && engine->is_halted)
         map_engine_finish_retries(engine);
     if (engine->counts.running == 0 &&
         (engine->phase != MAP_STARTING || !map_engine_has_more(engine)) &&
-        (engine->phase != MAP_STOPPING || !plait__keeper_is_there()))
+        (engine->phase != MAP_STOPPING || engine->options->so != NULL || !plait__keeper_is_there()))
         return false;
     until = earlier(until, end_slow_jobs(engine, now));
     until = earlier(until, map_report_tick(engine->report, &engine->counts, now));
     n = set_fds(engine);
-    rc = n < 0 ? n : plait__wait_fds(engine->fds, (size_t)n, (plait_deadline){ until });
+    if (n > 0 && engine->so.pool != NULL)
+        rc = map_so_wait(engine, (size_t)n, until);
+    else
+        rc = n < 0 ? n : plait__wait_fds(engine->fds, (size_t)n, (plait_deadline){ until });
+    if (engine->so.pool != NULL)
+        map_so_hear(engine);
     if (rc > 0)
         return take_ready(engine, (size_t)n);
     if (rc == -ETIMEDOUT || rc == -EINTR)
@@ -454,13 +471,22 @@ static int exit_code(const struct map_engine *engine)
 
 int map_engine_run(struct map_engine *engine)
 {
+    int rc;
+
     set_up(engine);
     if (engine->signals < 0)
         map_engine_fail(engine, CMD_EXIT_ERROR, "cannot watch signals: %s",
                         plait_strerror(engine->signals));
+    rc = engine->options->so != NULL && !engine->options->dry_run ? map_so_start(engine) : 0;
+    if (rc < 0)
+        map_engine_fail(engine, CMD_EXIT_ERROR, "cannot make a pool: %s", plait_strerror(rc));
     while (turn(engine))
         ;
-    tear_down(engine);
+    engine->is_stuck = !map_so_close(engine);
+    if (engine->is_stuck)
+        map_engine_print_waiting(engine, true);
+    else
+        tear_down(engine);
     if (engine->ended_jobs > 0 && !engine->reader_gone) /* who stops reading wants no account */
         map_report_say(engine->report, "%llu running job%s ended%s",
                        (unsigned long long)engine->ended_jobs,

@@ -7,7 +7,8 @@
  * was printed, so that a killed run repeats a job rather than lose what it said.
  *
  * One thread; one wait, in engine.c, which calls start.c, the way in, and finish.c, the way out;
- * below them print.c, what is written, and stop.c, how all is given up.
+ * below them print.c, what is written, stop.c, how all is given up, and so.c, which has functions run
+ * where commands are the keeper's.
  */
 #ifndef PLAIT__CMD_MAP_ENGINE_H
 #define PLAIT__CMD_MAP_ENGINE_H
@@ -25,8 +26,14 @@
 #include "cmd/map/writer.h"
 #include "os/fd.h"
 
+#include <plait/pool.h>
+
 struct map_job {
     struct plait__heap_node node; /* in `retries` (by time) or `unprinted` (by order) */
+    struct plait__list in_pool;   /* --so: in one of the lists of struct map_so */
+    struct plait__list *ended;    /* --so: the one that it goes to when it has ended */
+    plait_future *future;         /* --so: of the last attempt; NULL: none yet */
+    char note[48];                /* --so: for result.message */
     uint64_t id;                  /* the keeper's, new for each attempt */
     uint64_t seq;
     uint64_t order; /* its turn with -k: skipped jobs have none */
@@ -47,6 +54,13 @@ struct map_watch {
     bool is_err;
 };
 
+/* --so: the pool, and the jobs that were handed to it. */
+struct map_so {
+    plait_pool *pool; /* NULL: not made yet */
+    struct plait__list running;
+    struct plait__list ended; /* those that it has no more */
+};
+
 enum map_phase {
     MAP_STARTING, /* jobs are started */
     MAP_DRAINING, /* no more starts; what runs goes on */
@@ -63,6 +77,7 @@ struct map_engine {
     struct map_report *report;
     struct map_counts counts;
     struct map_throttle throttle;
+    struct map_so so; /* with --so, instead of the keeper's commands */
     struct map_spool spool;
     struct map_writer out, err;
 
@@ -104,6 +119,7 @@ struct map_engine {
     bool is_halted;        /* --halt was reached */
     int failing_status;    /* how the last failed job ended, as an exit status */
     int fatal;             /* exit code of a failure of plait's own; 0: none */
+    bool is_stuck;         /* the pool does not end: leave without it */
     bool reader_gone;      /* standard output was closed by its reader */
 };
 
@@ -129,6 +145,27 @@ void map_engine_finish_retries(struct map_engine *engine);
 void map_engine_finish_job(struct map_engine *engine, struct map_job *job);
 /* Prints and logs what waits for its turn; with `all`, also behind gaps. */
 void map_engine_print_waiting(struct map_engine *engine, bool all);
+
+/* --so: `job` has ended as its future says. */
+void map_engine_end_function(struct map_engine *engine, struct map_job *job);
+
+/* so.c */
+/* Finds the function. 0 or the exit code with a sentence in `error`. */
+int map_so_open(struct map_engine *engine, struct plait__buf *error);
+/* Makes the pool. After signals were blocked, which its threads inherit. 0 or -errno. */
+int map_so_start(struct map_engine *engine);
+/* Hands a job to the pool. 0, or why not. */
+int map_so_submit(struct map_engine *engine, struct map_job *job);
+/* Waits for the n descriptors as plait__wait_fds does, or for the end of a job. */
+int map_so_wait(struct map_engine *engine, size_t n, int64_t until_ns);
+/* Ends the jobs that have ended. */
+void map_so_hear(struct map_engine *engine);
+/* so_result.c: result and output of a job whose future has ended. 0 or -errno. */
+int map_so_result(struct map_job *job, bool is_main);
+/* Cancels all jobs; those that do not end of themselves are killed later, or with `now` at once. */
+void map_so_stop(struct map_engine *engine, bool now);
+/* Ends the pool. False: it does not end, so that nothing of what its jobs use may be freed. */
+bool map_so_close(struct map_engine *engine);
 
 /* print.c */
 /* Prints the output of an ended job as the options say. 0 or -errno. */

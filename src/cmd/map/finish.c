@@ -272,24 +272,24 @@ void map_engine_finish_job(struct map_engine *engine, struct map_job *job)
     map_engine_print_waiting(engine, false);
 }
 
-void map_engine_end_job(struct map_engine *engine, struct map_job *job,
-                        const struct plait__command_end *end)
+static void free_slot(struct map_engine *engine, struct map_job *job)
 {
-    int rc_out = drain(engine, &job->out), rc_err = drain(engine, &job->err);
-
     engine->slots[job->slot - 1] = NULL;
     engine->counts.running--;
     if (engine->limit < engine->full_limit)
         engine->limit++;
-    if (is_refused(engine, job, end))
-        return;
-    set_result(engine, job, end);
-    if (rc_out < 0 || rc_err < 0 || job->is_cut) {
-        fail_to_keep(engine, job, rc_out < 0 ? rc_out : rc_err);
+}
+
+/* The job has its result, or `rc` says why its output is not whole. */
+static void go_on(struct map_engine *engine, struct map_job *job, int rc)
+{
+    if (rc < 0 || job->is_cut) {
+        fail_to_keep(engine, job, rc);
         return;
     }
     if (engine->phase == MAP_STOPPING && map_result_failed(&job->result)) {
-        engine->ended_jobs++; /* it was us: as if it had never been started */
+        /* it was us: as if it had never been started, as some of --so have not been */
+        engine->ended_jobs += engine->options->so == NULL || job->result.start_ns != 0;
         map_job_free(engine, job);
         return;
     }
@@ -298,13 +298,33 @@ void map_engine_end_job(struct map_engine *engine, struct map_job *job,
         return;
     }
     /* its output is kept until the next attempt: if none comes (--halt), this was the last */
-    rc_out = settle(engine, job);
-    if (rc_out < 0) {
-        fail_to_keep(engine, job, rc_out);
+    rc = settle(engine, job);
+    if (rc < 0) {
+        fail_to_keep(engine, job, rc);
         return;
     }
     job->too_slow = false;
     map_engine_put_back(engine, job, plait__os_now_ns() + backoff(engine->options, job->attempt));
+}
+
+void map_engine_end_job(struct map_engine *engine, struct map_job *job,
+                        const struct plait__command_end *end)
+{
+    int rc_out = drain(engine, &job->out), rc_err = drain(engine, &job->err);
+
+    free_slot(engine, job);
+    if (is_refused(engine, job, end))
+        return;
+    set_result(engine, job, end);
+    go_on(engine, job, rc_out < 0 ? rc_out : rc_err);
+}
+
+void map_engine_end_function(struct map_engine *engine, struct map_job *job)
+{
+    int rc = map_so_result(job, engine->options->argv);
+
+    free_slot(engine, job);
+    go_on(engine, job, rc);
 }
 
 void map_engine_finish_retries(struct map_engine *engine)

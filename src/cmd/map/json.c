@@ -156,6 +156,8 @@ static int add_ending(json_t *object, const struct map_result *result)
         rc = add(object, "timed_out", json_boolean(result->timed_out));
     if (rc == 0)
         rc = add(object, "keeper_died", json_boolean(result->keeper_died));
+    if (rc == 0 && result->message != NULL)
+        rc = add_text(object, "message", result->message, strlen(result->message));
     if (rc == 0 && result->start_error != 0) {
         const char *why = strerror(result->start_error);
 

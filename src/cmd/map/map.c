@@ -4,7 +4,8 @@
  *     options_map.c   what the command line says          input*.c     what the jobs are about
  *     command.c       how it is executed                  template*.c  the command of one job
  *     engine.c        the loop                            start.c, finish.c, print.c, stop.c
- *     joblog.c        the record, --resume                spool.c, writer.c  the output on its way
+ *     so*.c           a function instead of a command     spool.c, writer.c  the output on its way
+ *     joblog.c        the record, --resume
  *     report.c        what a person sees
  */
 #include "cmd/exit.h"
@@ -58,6 +59,7 @@ static int fail(int exit_code, const struct plait__buf *error)
 static unsigned count_jobs(const struct map_options *options, int64_t fds)
 {
     int64_t cpus = plait_cpu_count(), n = cpus, room = INT32_MAX;
+    bool has_pipes = options->output != MAP_OUTPUT_RAW && options->so == NULL;
     int64_t asked = options->jobs > INT32_MAX ? INT32_MAX : (int64_t)options->jobs;
     char text[160];
 
@@ -78,7 +80,7 @@ static unsigned count_jobs(const struct map_options *options, int64_t fds)
         break;
     }
     n = n < 1 ? 1 : n;
-    if (options->output != MAP_OUTPUT_RAW)
+    if (has_pipes)
         room = fds / FDS_AT_LEAST < 1 ? 1 : fds / FDS_AT_LEAST;
     if (n > room && !(options->jobs_kind == MAP_JOBS_COUNT && asked == 0)) {
         snprintf(text, sizeof text,
@@ -131,9 +133,10 @@ static int open_template(struct map_engine *engine, struct plait__buf *error)
                                       .columns = map_input_columns(engine->input),
                                       .no_values = options->has_max_args && options->max_args == 0,
                                       .fill_line = options->fill_line };
-    const char *word = spec.shell || options->quote || options->how == MAP_HOW_EXEC
-                           ? NULL
-                           : map_template_suspicious(options->command, options->n_command);
+    const char *word =
+        spec.shell || options->quote || options->how == MAP_HOW_EXEC || options->so != NULL
+            ? NULL
+            : map_template_suspicious(options->command, options->n_command);
     const char *program;
     int rc;
 
@@ -144,7 +147,10 @@ static int open_template(struct map_engine *engine, struct plait__buf *error)
     if (word != NULL)
         warn_of_sign(options, word);
     program = map_template_program(engine->template);
-    rc = program != NULL && options->wd == NULL ? map_command_look_up(program, error) : 0;
+    if (options->so != NULL)
+        rc = map_so_open(engine, error);
+    else
+        rc = program != NULL && options->wd == NULL ? map_command_look_up(program, error) : 0;
     if (rc != 0)
         return fail(rc, error);
     map_input_set_template(engine->input, engine->template, engine->full_limit);
@@ -199,11 +205,18 @@ static int open_all(struct map_engine *engine, struct plait__buf *error)
     rc = engine->null < 0
              ? -errno
              : map_report_create(&engine->report, options, STDERR_FILENO, plait__os_now_ns());
-    if (rc == 0 && !options->dry_run)
+    if (rc == 0 && !options->dry_run && options->as == MAP_AS_PROCESS)
         rc = plait_keeper_start();
     if (rc == 0)
         return 0;
-    plait__buf_printf(error, "cannot start: %s", plait_strerror(rc));
+    if (rc == PLAIT_ETHREADS && options->so != NULL)
+        plait__buf_printf(
+            error,
+            "'%s' starts threads when it is loaded, and no process can be forked then: "
+            "--as thread",
+            options->so);
+    else
+        plait__buf_printf(error, "cannot start: %s", plait_strerror(rc));
     return fail(CMD_EXIT_ERROR, error);
 }
 
@@ -222,6 +235,10 @@ static int run(const struct map_options *options)
     exit_code = open_all(&engine, &error);
     if (exit_code == 0)
         exit_code = map_engine_run(&engine);
+    if (engine.is_stuck) {
+        fflush(stdout); /* what functions printed; exit would have their memory freed under them */
+        _exit(exit_code);
+    }
     if (engine.phase != MAP_STOPPING ||
         engine.all_ended) /* what jobs left in the background may live on */
         plait__keeper_bye();

@@ -25,6 +25,12 @@ enum map_how {
     MAP_HOW_SHELL
 };
 
+/* What runs the function of --so. */
+enum map_as {
+    MAP_AS_PROCESS,
+    MAP_AS_THREAD
+};
+
 enum map_output_mode {
     MAP_OUTPUT_GROUP,
     MAP_OUTPUT_LINES,
@@ -72,6 +78,12 @@ struct map_options {
     const char *shell;   /* --shell=PATH; NULL: PLAIT_SHELL, $SHELL, /bin/sh */
     bool quote;          /* -q, --quote: shell characters in the words are meant literally */
     const char *replace; /* -I STR: instead of {}; NULL: {} */
+
+    /* a function instead of a command: the first word is its name then, the others what it gets */
+    const char *so; /* --so LIBRARY:FUNCTION; NULL: a command */
+    enum map_as as; /* --as KIND */
+    bool has_as;
+    bool argv; /* --argv: the function is one like main */
 
     /* the input */
     struct map_source *sources; /* none: standard input */

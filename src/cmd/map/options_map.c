@@ -14,7 +14,8 @@
 #include <string.h>
 
 enum {
-    SOURCES_FIRST = 4
+    SOURCES_FIRST = 4,
+    WORKERS_MOST = 1000, /* of a pool */
 };
 
 int map_option_add_source(struct map_reading *reading, const struct map_source *source)
@@ -100,6 +101,9 @@ static int read_words(struct map_reading *reading, int argc, char **argv, int fr
     int at = find_separator(argc, argv, from);
     int rc = 0;
 
+    if (reading->options->so !=
+        NULL) /* the function stands where the program does, over an option */
+        argv[--from] = (char *)(uintptr_t)reading->options->so;
     if (at > from) {
         reading->options->command = argv + from;
         reading->options->n_command = (size_t)(at - from);
@@ -123,6 +127,55 @@ static int read_environment(struct map_reading *reading)
     return map_option_set_jobs(reading, jobs);
 }
 
+/* What a function has no use for. NULL: nothing of it was asked for. */
+static const char *find_useless(const struct map_options *options)
+{
+    bool is_thread = options->as == MAP_AS_THREAD;
+
+    const struct {
+        bool is_set;
+        const char *says;
+    } rules[] = {
+        { options->how == MAP_HOW_EXEC, "--exec is for commands" },
+        { options->how == MAP_HOW_SHELL,
+          "--shell is for commands: no shell reads what a function gets" },
+        { options->quote, "--quote is for commands: no shell reads what a function gets" },
+        { options->resume == MAP_RETRY_FAILED,
+          "--retry-failed runs commands of the job log; --resume-failed runs functions again" },
+        { options->output == MAP_OUTPUT_LINES,
+          "--line-buffer is for commands: what a function wrote comes when it has returned" },
+        { options->output == MAP_OUTPUT_RAW && !options->argv,
+          "--ungroup needs --argv: what other functions write is collected" },
+        { options->timeout_percent > 0, "--timeout wants a time here, not a percentage" },
+        { options->jobs_kind == MAP_JOBS_COUNT && options->jobs == 0,
+          "-j 0 is for commands: functions run in a pool, which has a size" },
+        { options->jobs_kind != MAP_JOBS_PERCENT && options->jobs > WORKERS_MOST,
+          "-j wants at most 1000 then" },
+        { is_thread && options->wd != NULL, "--wd needs --as process: threads share one folder" },
+        { is_thread && options->has_nice,
+          "--nice needs --as process: threads share plait's niceness" },
+        { is_thread && options->has_kill_after,
+          "--kill-after needs --as process: nobody can kill a thread" },
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].is_set)
+            return rules[i].says;
+    return NULL;
+}
+
+/* 0 or -EINVAL after a usage error. */
+static int check_function(const struct map_options *options)
+{
+    const char *says;
+
+    if (options->so == NULL && (options->has_as || options->argv))
+        return cmd_usage_error(&cmd_page_map, "%s needs --so LIBRARY:FUNCTION",
+                               options->argv ? "--argv" : "--as");
+    says = options->so != NULL ? find_useless(options) : NULL;
+    return says != NULL ? cmd_usage_error(&cmd_page_map, "--so runs a function: %s", says) : 0;
+}
+
 /* What makes no sense together. */
 static int check(const struct map_options *options)
 {
@@ -133,7 +186,8 @@ static int check(const struct map_options *options)
     if (options->resume != MAP_RESUME_NONE && options->joblog == NULL)
         return cmd_usage_error(&cmd_page_map, "%s needs --joblog FILE, which says what was done",
                                resumes[options->resume]);
-    if (options->resume == MAP_RETRY_FAILED && (options->n_command > 0 || options->n_sources > 0))
+    if (options->resume == MAP_RETRY_FAILED && options->so == NULL &&
+        (options->n_command > 0 || options->n_sources > 0))
         return cmd_usage_error(
             &cmd_page_map,
             "--retry-failed takes its commands from the job log: leave command and inputs out");
@@ -145,7 +199,7 @@ static int check(const struct map_options *options)
         return cmd_usage_error(
             &cmd_page_map, "%s needs --retries N, at least 2: without it nothing is tried again",
             options->retry_on != NULL ? "--retry-on" : "--retry-backoff");
-    return 0;
+    return check_function(options);
 }
 
 int map_options_parse(struct map_options *ret, int argc, char **argv)

@@ -485,8 +485,45 @@ TEST(options_of_later_and_of_others_are_unknown)
     CHECK(refuses("--will-cite echo", "there is no notice to silence"));
     CHECK(refuses("--http echo", "unknown option '--http'"));
     CHECK(refuses("--limit-mem 2G echo", "unknown option '--limit-mem'"));
-    CHECK(refuses("--so lib echo", "unknown option '--so'"));
-    CHECK(refuses("--as thread echo", "unknown option '--as'"));
+}
+
+TEST(a_function_stands_where_the_program_does)
+{
+    CHECK_INT(parse("--so lib.so:f --as thread --argv -k x{} ::: a"), -1);
+    CHECK_STR(got.so, "lib.so:f");
+    CHECK_INT(got.as, MAP_AS_THREAD);
+    CHECK(got.argv && got.keep_order);
+    CHECK_INT(got.n_command, 2);
+    CHECK_STR(got.command[0], "lib.so:f");
+    CHECK_STR(got.command[1], "x{}");
+    CHECK_INT(parse("--so=lib.so:f ::: a"), -1);
+    CHECK_INT(got.as, MAP_AS_PROCESS);
+    CHECK_INT(got.n_command, 1);
+    CHECK_STR(got.command[0], "lib.so:f");
+    CHECK_INT(got.n_sources, 1);
+    CHECK_INT(parse("--so=lib.so:f --"), -1);
+    CHECK_INT(got.n_command, 1);
+    CHECK_INT(parse("--so=lib.so:f --argv -u x"), -1);
+}
+
+TEST(what_a_function_has_no_use_for_is_refused)
+{
+    CHECK(refuses("--as thread echo", "--as needs --so"));
+    CHECK(refuses("--argv echo", "--argv needs --so"));
+    CHECK(refuses("--so l:f --as coroutine", "no coroutines yet"));
+    CHECK(refuses("--so l:f --as fiber", "process or thread"));
+    CHECK(refuses("--so l:f --exec", "--exec is for commands"));
+    CHECK(refuses("--so l:f --shell", "--shell is for commands"));
+    CHECK(refuses("--so l:f -q", "--quote is for commands"));
+    CHECK(refuses("--so l:f -u", "--ungroup needs --argv"));
+    CHECK(refuses("--so l:f --lb", "--line-buffer is for commands"));
+    CHECK(refuses("--so l:f -j 0", "-j 0 is for commands"));
+    CHECK(refuses("--so l:f -j 1001", "at most 1000"));
+    CHECK(refuses("--so l:f --timeout 200%", "not a percentage"));
+    CHECK(refuses("--so l:f --retry-failed --joblog x", "--resume-failed"));
+    CHECK(refuses("--so l:f --as thread --wd /", "--wd needs --as process"));
+    CHECK(refuses("--so l:f --as thread --nice 1", "--nice needs --as process"));
+    CHECK(refuses("--so l:f --as thread --kill-after 1", "--kill-after needs --as process"));
 }
 
 TEST(a_refused_line_leaves_the_output_alone)

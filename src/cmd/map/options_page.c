@@ -19,6 +19,7 @@ static const struct cmd_example examples[] = {
     { "plait map -k echo {1}-{2} ::: a b :::+ 1 2", "In step: a-1 b-2" },
     { "plait map -C , --header : echo {name} {age} :::: people.csv", "Columns by their names" },
     { "plait map ::: 'make -C a' 'make -C b'", "Without a command each input is one" },
+    { "plait map --so ./libthumb.so:thumb ::: *.jpg", "A C function for each, in processes" },
     { NULL, NULL },
 };
 
@@ -51,14 +52,35 @@ static const char replacement_strings[] =
     "In a snippet a { after $ belongs to the shell. A value inside sh -c '... {} ...' is code for "
     "that inner shell: pass it as an argument instead, as sh -c '... \"$1\" ...' sh {}.";
 
+static const char functions[] =
+    "--so ./library.so:function calls a C function of a shared object for each input, in a pool of "
+    "processes, or of threads with --as thread. Words before ::: are what it gets instead of the "
+    "input; replacement strings work in them.\n"
+    "    int function(plait_task *task, const void *in, size_t n)\n"
+    "is declared in plait/plugin.h. It gets the n bytes of the input; a NUL is behind them, and between "
+    "several values. What it hands to plait_task_write is the output of the job, and 0 is success. A "
+    "negative result -N is a failure with exit status N; plait_task_fail says why. Of a failed one nothing "
+    "is printed.\n"
+    "    int function(int argc, char **argv)\n"
+    "is what --argv says. Its result is the exit status of the job, and what it prints the output.\n"
+    "In a process standard output is collected, standard input is /dev/null, and a crash, a call of exit "
+    "or the end of --timeout is the end of this one job; output that was not handed over by then is lost. "
+    "Standard error is plait's own. Threads share plait's standard output, which is not collected, and "
+    "its other descriptors; a crash is the end of plait, and a time-out or Ctrl-C is what "
+    "plait_task_cancelled says: nobody can end a thread that does not ask.\n"
+    "With --kill-after a process, too, is told by plait_task_cancelled first; on Ctrl-C it has 1 second "
+    "otherwise. What a function starts in the background is not looked for.\n"
+    "A shared object is made by cc -shared -fPIC -o library.so source.c. It may be linked with libplait, "
+    "and uses the one in plait in any case.";
+
 static const char exit_status[] =
     "0\tAll jobs succeeded, or --halt got the success it waited for.\n"
     "1\tSome job failed.\n"
     "2\tThe command line was wrong; nothing was run.\n"
     "5\tStopped by --halt after failures.\n"
     "125\tplait itself failed.\n"
-    "126\tThe command cannot be executed; nothing was run.\n"
-    "127\tThe command was not found; nothing was run.\n"
+    "126\tThe command cannot be executed, or the library of --so not loaded; nothing was run.\n"
+    "127\tThe command, library or function was not found; nothing was run.\n"
     "128+N\tplait was ended by signal N: 130 after Ctrl-C.\n"
     "With --exit=count it is GNU parallel's: 1 to 100 for so many failed jobs, 101 for more, 255 "
     "for other errors.";
@@ -78,6 +100,7 @@ static const char signals[] =
 
 static const struct cmd_section sections[] = {
     { "REPLACEMENT STRINGS", replacement_strings },
+    { "FUNCTIONS", functions },
     { "EXIT STATUS", exit_status },
     { "ENVIRONMENT", environment },
     { "SIGNALS", signals },

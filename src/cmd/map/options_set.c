@@ -112,6 +112,18 @@ static int set_how_shell(struct map_reading *reading, const char *value, void *f
     return value == NULL ? 0 : set_name(reading, value, field);
 }
 
+static int set_as(struct map_reading *reading, const char *value, void *field)
+{
+    if (strcmp(value, "coroutine") == 0)
+        return cmd_usage_error(&cmd_page_map, "%s: there are no coroutines yet; process or thread",
+                               reading->name);
+    if (strcmp(value, "process") != 0 && strcmp(value, "thread") != 0)
+        return refuse(reading, "process or thread", value);
+    reading->options->has_as = true;
+    *(enum map_as *)field = *value == 'p' ? MAP_AS_PROCESS : MAP_AS_THREAD;
+    return 0;
+}
+
 static int set_group(struct map_reading *reading, const char *value, void *field)
 {
     (void)reading;
@@ -458,6 +470,9 @@ static const struct {
     [MAP_OPTION_SHELL] = { set_how_shell, FIELD(shell) },
     [MAP_OPTION_QUOTE] = { set_true, FIELD(quote) },
     [MAP_OPTION_REPLACE] = { set_name, FIELD(replace) },
+    [MAP_OPTION_SO] = { set_name, FIELD(so) },
+    [MAP_OPTION_AS] = { set_as, FIELD(as) },
+    [MAP_OPTION_ARGV] = { set_true, FIELD(argv) },
     [MAP_OPTION_ARG_FILE] = { set_arg_file, FIELD(sources) },
     [MAP_OPTION_NULL] = { set_null, FIELD(null) },
     [MAP_OPTION_DELIMITER] = { set_delimiter, FIELD(delimiter) },

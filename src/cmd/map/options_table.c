@@ -6,6 +6,7 @@
 #include "cmd/map/options_private.h"
 
 static const char reading[] = "Command";
+static const char function[] = "C function";
 static const char input[] = "Input";
 static const char many[] = "How many at once";
 static const char output[] = "Output";
@@ -43,6 +44,27 @@ const struct cmd_option map_option_table[] = {
       .metavar = "TEXT",
       .group = reading,
       .help = "TEXT stands for the input, instead of {}" },
+
+    { .id = MAP_OPTION_SO,
+      .name = "so",
+      .kind = CMD_VALUE,
+      .metavar = "LIBRARY:FUNCTION",
+      .group = function,
+      .complete = CMD_COMPLETE_FILE,
+      .help = "Call a C function of a shared object for each input, instead of a command",
+      .text = "See FUNCTIONS." },
+    { .id = MAP_OPTION_AS,
+      .name = "as",
+      .kind = CMD_VALUE,
+      .metavar = "KIND",
+      .words = "process thread",
+      .group = function,
+      .help = "What the functions run in: process (the default) or thread",
+      .text = "A crash in a process is one failed job; in a thread it is the end of plait." },
+    { .id = MAP_OPTION_ARGV,
+      .name = "argv",
+      .group = function,
+      .help = "The function is one like main: int function(int argc, char **argv)" },
 
     { .id = MAP_OPTION_ARG_FILE,
       .short_name = 'a',

@@ -42,6 +42,8 @@ int map_outcome_add(struct plait__buf *buf, const struct map_result *result)
     if (result->timed_out)
         return plait__buf_printf(buf, "timed out after %s",
                                  cmd_format_duration(time, sizeof time, result->run_ns));
+    if (result->message != NULL)
+        return plait__buf_add_str(buf, result->message);
     if (result->keeper_died)
         return plait__buf_add_str(buf, "killed with its keeper");
     if (result->signal != 0)

@@ -172,10 +172,12 @@ static void say_failure(struct map_report *report, const struct map_result *resu
         rc = map_printable_add(&text, line, strlen(line), &how);
     if (rc == 0)
         rc = plait__buf_add_char(&text, '\n');
-    if (rc < 0)
-        plait__buf_fini(&text);
-    else
+    if (rc == 0) {
         send_message(report, &text);
+        return;
+    }
+    plait__buf_fini(&text);
+    write_out(report, no_memory, sizeof no_memory - 1); /* a failure is never passed over */
 }
 
 void map_report_ended(struct map_report *report, const struct map_result *result,

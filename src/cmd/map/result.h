@@ -28,6 +28,7 @@ struct map_result {
     int start_error;    /* the errno of its start (exit_status is 126 or 127); 0: it started */
     int64_t user_ns, system_ns; /* CPU time */
     int64_t peak_kib;           /* peak resident memory; 0: not known */
+    const char *message;        /* --so: why it failed; NULL: the codes say all */
 };
 
 /* Did the job fail? */

@@ -211,7 +211,7 @@ static int hand_over(struct map_engine *engine, struct map_job *job)
 
     map_stream_fini(&engine->spool, &job->out); /* what an earlier attempt said */
     map_stream_fini(&engine->spool, &job->err);
-    rc = is_raw ? 0 : open_streams(job);
+    rc = is_raw || engine->so.pool != NULL ? 0 : open_streams(job);
     if (rc < 0)
         return rc;
     if (engine->options->trace) {
@@ -220,7 +220,10 @@ static int hand_over(struct map_engine *engine, struct map_job *job)
         map_writer_write(&engine->err, "\n", 1);
     }
     /* a signal may have come while we wrote */
-    rc = engine->phase == MAP_STARTING ? hand_to_keeper(engine, job) : -ECANCELED;
+    if (engine->phase != MAP_STARTING)
+        rc = -ECANCELED;
+    else
+        rc = engine->so.pool != NULL ? map_so_submit(engine, job) : hand_to_keeper(engine, job);
     if (!engine->keeps_far_ends) {
         map_stream_close_far(&job->out);
         map_stream_close_far(&job->err);

@@ -27,6 +27,10 @@ void map_engine_stop(struct map_engine *engine, int64_t kill_after_ns)
 {
     engine->phase = MAP_STOPPING;
     engine->kill_after_ns = kill_after_ns;
+    if (engine->options->so != NULL) {
+        map_so_stop(engine, kill_after_ns == 0 && engine->stop_signals > 1);
+        return;
+    }
     /* no keeper: nothing runs; a dead one: the loop hears of it; one that takes no requests: again
      * when it does */
     engine->must_tell_stop = plait__keeper_stop_all(kill_after_ns) == -ETIMEDOUT;
@@ -71,6 +75,7 @@ void map_job_free(struct map_engine *engine, struct map_job *job)
     map_stream_fini(&engine->spool, &job->err);
     map_values_fini(&job->values);
     map_command_fini(&job->command);
+    plait_future_unref(job->future);
     free(job);
 }
 

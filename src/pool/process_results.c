@@ -1,0 +1,116 @@
+/* What a job has ended in, out of its slot and into the memory of its submitter.
+ * SPDX-License-Identifier: MIT
+ */
+#include "pool/process_results.h"
+#include "family/parcel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void release_parcel(char *bytes)
+{
+    plait__parcel_drop(plait__parcel_of(bytes));
+}
+
+static void release_copy(char *bytes)
+{
+    free(bytes);
+}
+
+/* What the item wrote: the parcel itself, or a copy. False: no memory. */
+static bool take_bytes(struct plait__item_said *item, struct plait__said *ret)
+{
+    if (item->wrote == 0)
+        return true;
+    ret->size = item->wrote;
+    if (item->parcel != 0) {
+        ret->bytes = plait__parcel_bytes(item->parcel);
+        ret->release = release_parcel;
+        item->parcel = 0;
+        return true;
+    }
+    ret->bytes = malloc(item->wrote);
+    if (ret->bytes == NULL)
+        return false;
+    memcpy(ret->bytes, item->small, item->wrote);
+    ret->release = release_copy;
+    return true;
+}
+
+/* What the item said. False: no memory. */
+static bool take_said(struct plait__item_said *item, struct plait__said *ret)
+{
+    const char *at = item->parcel != 0 ? plait__parcel_bytes(item->parcel) : item->small;
+
+    if (ret == NULL)
+        return true;
+    if (item->message > 0) {
+        ret->message = malloc(item->message + 1);
+        if (ret->message == NULL)
+            return false;
+        memcpy(ret->message, at + item->wrote, item->message);
+        ret->message[item->message] = '\0';
+    }
+    return take_bytes(item, ret);
+}
+
+static void take_value(const struct plait__slot *slot, struct plait__job *job, uint32_t i)
+{
+    if (job->out != NULL && job->out != slot->out)
+        memcpy(job->out + i * job->out_bytes, slot->out + i * job->out_bytes, job->out_bytes);
+}
+
+static void take_end(const struct plait__item_end *end, plait_result *ret)
+{
+    ret->end = end->end;
+    ret->cause = end->cause;
+    ret->code = end->code;
+    ret->pid = end->pid;
+    ret->signal = end->signal;
+    ret->core = end->core;
+    ret->starts = end->starts;
+    ret->run_ns = end->run_ns;
+}
+
+/* What item i said; nothing of a start that was not the last stays. False: no memory. */
+static bool take_said_of(struct plait__slot *slot, struct plait__slot_word word,
+                         struct plait__job *job, uint32_t i)
+{
+    bool is_there = true;
+
+    if (slot->saids == NULL)
+        return true;
+    if (i < word.item && slot->ends[i].has_said)
+        is_there = take_said(&slot->saids[i], job->said == NULL ? NULL : &job->said[i]);
+    plait__block_drop(&slot->saids[i].parcel);
+    return is_there;
+}
+
+void plait__results_take(struct plait__slot *slot, struct plait__slot_word word,
+                         struct plait__job *job)
+{
+    plait_result rest = { .end = word.worker & 0xf, .cause = word.worker >> 4 };
+
+    for (uint32_t i = 0; i < job->n; i++) {
+        plait_result *result = &job->results[i];
+        if (i < word.item)
+            take_end(&slot->ends[i], result);
+        else
+            *result = rest;
+        if (i == word.item)
+            result->starts = word.starts;
+        if (!take_said_of(slot, word, job, i)) {
+            result->end = PLAIT_JOB_LOST;
+            result->cause = PLAIT_CAUSE_MEMORY;
+        }
+        if (result->end == PLAIT_JOB_VALUE)
+            take_value(slot, job, i);
+    }
+    job->n_ended = job->n;
+}
+
+void plait__results_drop(struct plait__slot *slot)
+{
+    for (uint32_t i = 0; slot->saids != NULL && i < slot->n; i++)
+        plait__block_drop(&slot->saids[i].parcel);
+}

@@ -1,0 +1,454 @@
+/* The workers of a thread pool: begin, look for jobs, sleep, end.
+ * SPDX-License-Identifier: MIT
+ *
+ * `n_awake` counts the workers that run a job or look for one; who wakes an idle one counts it before
+ * it runs. Nobody is woken while as many as are wanted are awake, or one of them searches: who stops
+ * searching because it has a job wakes the next one, if there is more.
+ */
+#include "base/time.h"
+#include "os/clock.h"
+#include "os/cpu.h"
+#include "os/thread.h"
+#include "pool/bell.h"
+#include "pool/thread_gang.h"
+#include "task/task.h"
+#include "wait/wait.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SPINS = 20,     /* looks before it sleeps */
+    RELAXES = 30,   /* between two looks */
+    INIT_TRIES = 5, /* of one worker, before it is given up */
+    NAME_BYTES = 64,
+    STACK_UNKNOWN = 64 * 1024 /* for jobs that wait for jobs, where nobody says how much there is */
+};
+
+/* A worker that is one too many, with nothing to do. */
+#define LINGER_NS PLAIT__SECOND_NS
+/* Nothing has begun for so long: a job that sleeps is in the way. */
+#define PATIENT_NS PLAIT__SECOND_NS
+/* Until a worker is started again after a failure. */
+#define RETRY_NS PLAIT__SECOND_NS
+
+static _Thread_local struct plait__worker *current
+    __attribute__((tls_model("initial-exec"))); /* owner thread */
+
+struct plait__worker *plait__worker_current(void)
+{
+    return current;
+}
+
+/* ---- waking ---- */
+
+/* Idle lock: the worker is awake, and searches. */
+static void unlist(struct plait__worker *worker)
+{
+    struct plait__gang *gang = worker->gang;
+
+    plait__list_remove(&worker->idle);
+    __atomic_store_n(&gang->n_idle, gang->n_idle - 1, __ATOMIC_SEQ_CST);
+    worker->is_searching = true;
+    __atomic_fetch_add(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&gang->n_searching, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Was there an idle one? */
+static bool wake_idle(struct plait__gang *gang)
+{
+    struct plait__worker *worker = NULL;
+
+    plait__mutex_lock(&gang->idle_lock);
+    if (!plait__list_is_empty(&gang->idle)) {
+        worker = plait__list_entry(gang->idle.next, struct plait__worker, idle);
+        unlist(worker);
+        /* seq_cst: partner is the load in go_idle */
+        __atomic_store_n(&worker->woken, 1, __ATOMIC_SEQ_CST);
+    }
+    plait__mutex_unlock(&gang->idle_lock);
+    if (worker != NULL) /* it may have ended meanwhile: a wake for nothing is harmless */
+        plait__wake_word(&worker->woken, 1);
+    return worker != NULL;
+}
+
+static bool has_failed_lately(const struct plait__gang *gang)
+{
+    int64_t failed_ns = __atomic_load_n(&gang->failed_ns, __ATOMIC_RELAXED);
+
+    return failed_ns != 0 && plait__os_now_ns() - failed_ns < RETRY_NS;
+}
+
+void plait__gang_wake_one(struct plait__gang *gang)
+{
+    uint32_t there, wanted = __atomic_load_n(&gang->n_wanted, __ATOMIC_RELAXED);
+
+    /* seq_cst: something was queued before; partner is go_idle */
+    if (__atomic_load_n(&gang->n_searching, __ATOMIC_SEQ_CST) > 0 ||
+        __atomic_load_n(&gang->n_awake, __ATOMIC_SEQ_CST) >= wanted)
+        return;
+    if (__atomic_load_n(&gang->n_idle, __ATOMIC_SEQ_CST) > 0 && wake_idle(gang))
+        return;
+    there = __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST);
+    if (there < wanted + __atomic_load_n(&gang->n_asleep, __ATOMIC_SEQ_CST) &&
+        !has_failed_lately(gang))
+        plait__gang_start_worker(gang); /* else it is begun later: whoever is awake finds it */
+}
+
+void plait__gang_wake_all(struct plait__gang *gang)
+{
+    while (__atomic_load_n(&gang->n_idle, __ATOMIC_SEQ_CST) > 0 && wake_idle(gang))
+        continue;
+}
+
+/* ---- a job that sleeps ---- */
+
+/* Nothing was begun for a while. */
+static bool is_stuck(struct plait__gang *gang)
+{
+    int64_t latest = 0;
+
+    for (uint32_t i = 0; i < plait__gang_numbers(gang); i++) {
+        int64_t moved_ns =
+            __atomic_load_n(&plait__gang_worker(gang, i)->moved_ns, __ATOMIC_RELAXED);
+        if (moved_ns > latest)
+            latest = moved_ns;
+    }
+    return plait__os_now_ns() - latest > PATIENT_NS;
+}
+
+int64_t plait__frame_on_sleep(struct plait__sleeper *sleeper, const uint32_t *word, bool begins)
+{
+    struct plait__frame *frame = plait__list_entry(sleeper, struct plait__frame, sleeper);
+    struct plait__gang *gang = frame->worker->gang;
+
+    if (!begins) {
+        if (frame->counts_as_asleep) {
+            __atomic_fetch_add(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
+            __atomic_fetch_sub(&gang->n_asleep, 1, __ATOMIC_SEQ_CST);
+        }
+        frame->counts_as_asleep = false;
+        return INT64_MAX;
+    }
+    if (getpid() != gang->pool->owner) /* a child forked in a job: it begins none of its parent's */
+        return INT64_MAX;
+    if (word != gang->bell && !is_stuck(gang))
+        return PATIENT_NS;
+    frame->counts_as_asleep = true;
+    __atomic_fetch_add(&gang->n_asleep, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_sub(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
+    if (plait__gang_has_work(gang))
+        plait__gang_wake_one(gang);
+    return INT64_MAX;
+}
+
+/* ---- looking for a job ---- */
+
+static void stop_searching(struct plait__worker *worker)
+{
+    if (!worker->is_searching)
+        return;
+    worker->is_searching = false;
+    __atomic_fetch_sub(&worker->gang->n_searching, 1, __ATOMIC_SEQ_CST);
+}
+
+static bool are_enough_awake(struct plait__gang *gang)
+{
+    return __atomic_load_n(&gang->n_awake, __ATOMIC_SEQ_CST) >
+           __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST);
+}
+
+static struct plait__job *search(struct plait__worker *worker)
+{
+    struct plait__gang *gang = worker->gang;
+    struct plait__job *job = plait__gang_get(worker);
+
+    if (job == NULL) {
+        worker->ended_ns = 0;
+        if (!worker->is_searching)
+            __atomic_fetch_add(&gang->n_searching, 1, __ATOMIC_SEQ_CST);
+        worker->is_searching = true;
+    }
+    for (int i = 0; job == NULL && i < SPINS; i++) {
+        for (int j = 0; j < RELAXES; j++)
+            plait__os_cpu_relax();
+        job = plait__gang_get(worker);
+    }
+    return job;
+}
+
+static bool is_over_for(struct plait__gang *gang)
+{
+    return __atomic_load_n(&gang->is_closed, __ATOMIC_SEQ_CST) && plait__gang_is_quiet(gang);
+}
+
+/* Back from the idle ones, whether or not somebody was faster and has woken us. */
+static void get_up(struct plait__worker *worker)
+{
+    plait__mutex_lock(&worker->gang->idle_lock);
+    if (!plait__list_is_empty(&worker->idle))
+        unlist(worker);
+    plait__mutex_unlock(&worker->gang->idle_lock);
+}
+
+/* Sleeps until there may be a job. false: nothing came for so long that it may end. */
+static bool go_idle(struct plait__worker *worker)
+{
+    struct plait__gang *gang = worker->gang;
+    bool is_spare, was_woken = true;
+
+    plait__mutex_lock(&gang->idle_lock);
+    __atomic_store_n(&worker->woken, 0, __ATOMIC_SEQ_CST);
+    plait__list_push_front(&gang->idle, &worker->idle);
+    __atomic_store_n(&gang->n_idle, gang->n_idle + 1, __ATOMIC_SEQ_CST);
+    stop_searching(worker);
+    __atomic_fetch_sub(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
+    plait__mutex_unlock(&gang->idle_lock);
+    is_spare = __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) >
+               __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST);
+    /* seq_cst: it has said so before it looks; partner is wake_one */
+    if (!is_over_for(gang) &&
+        (!plait__gang_has_work(gang) || __atomic_load_n(&gang->n_awake, __ATOMIC_SEQ_CST) >=
+                                            __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST))) {
+        plait_deadline until = PLAIT_FOREVER;
+        if (is_spare)
+            until = plait__deadline_after(plait__os_now_ns(), LINGER_NS);
+        was_woken = plait__wait_word(&worker->woken, 0, until) != -ETIMEDOUT;
+    }
+    get_up(worker);
+    return was_woken;
+}
+
+/* NULL: the worker ends. */
+static struct plait__job *next_job(struct plait__worker *worker, bool *ret_is_needless)
+{
+    struct plait__gang *gang = worker->gang;
+
+    for (bool is_needed = true;;) {
+        struct plait__job *job = are_enough_awake(gang) ? NULL : search(worker);
+        if (job != NULL) {
+            if (worker->is_searching) {
+                stop_searching(worker);
+                if (plait__gang_has_work(gang))
+                    plait__gang_wake_one(gang);
+            }
+            return job;
+        }
+        if (!is_needed || is_over_for(gang)) {
+            *ret_is_needless = !is_needed;
+            return NULL;
+        }
+        is_needed = go_idle(worker);
+    }
+}
+
+/* ---- the life of a worker ---- */
+
+/* The worker has no thread any more, unless it is `needless` and the gang needs it after all. From
+ * true on another thread may be that worker. */
+static bool leave(struct plait__worker *worker, bool needless)
+{
+    struct plait__gang *gang = worker->gang;
+    bool may_go;
+
+    plait__mutex_lock(&gang->starts);
+    may_go = !needless || gang->n_there > __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST);
+    if (may_go) {
+        stop_searching(worker);
+        worker->is_there = false;
+        __atomic_fetch_sub(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&gang->n_there, gang->n_there - 1, __ATOMIC_SEQ_CST);
+    }
+    plait__mutex_unlock(&gang->starts);
+    if (!may_go)
+        return false;
+    if (plait__gang_has_work(gang)) /* queued while we were awake, and so nobody was told */
+        plait__gang_wake_one(gang);
+    plait__ends_ring(gang->bell);
+    return true;
+}
+
+static bool get_ready(struct plait__worker *worker)
+{
+    struct plait__gang *gang = worker->gang;
+
+    for (int i = 0; gang->init != NULL && i < INIT_TRIES; i++)
+        if (gang->init(gang->init_arg) >= 0)
+            return true;
+    return gang->init == NULL;
+}
+
+static void give_up(struct plait__worker *worker)
+{
+    struct plait__gang *gang = worker->gang;
+
+    __atomic_store_n(&gang->failed_ns, plait__os_now_ns(), __ATOMIC_RELAXED);
+    leave(worker, false);
+    /* after it has gone: of two that fail at once, one sees that it is the last */
+    if (__atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) == 0)
+        plait__gang_break(gang);
+}
+
+static int work(void *arg);
+
+/* Starts lock. */
+static int start_thread(struct plait__worker *worker)
+{
+    struct plait__gang *gang = worker->gang;
+    struct plait__sleeper *sleeper = plait__sleeper_current();
+    plait_task *self = plait_task_current(), *task = NULL;
+    bool is_thread = plait_task_kind(self) == PLAIT_THREAD;
+    char name[NAME_BYTES];
+    plait_task_opts opts = { .name = name, .daemon = true, .stack_bytes = gang->stack_bytes };
+    int rc;
+
+    snprintf(name, sizeof name, "%s-%u", gang->pool->name, worker->number + 1);
+    /* a worker is nobody's child: else each would keep the one before in memory */
+    if (is_thread)
+        plait__task_enter(NULL);
+    rc = plait_task_start(&task, PLAIT_THREAD, work, worker, &opts);
+    if (is_thread)
+        plait__task_enter(self);
+    plait__sleeper_set_current(sleeper);
+    if (rc < 0)
+        return rc;
+    worker->previous = worker->task;
+    worker->task = task;
+    plait__count(&gang->n_started, 1);
+    return 0;
+}
+
+/* Another thread goes on as this worker, if one can be started. */
+static bool replace(struct plait__worker *worker)
+{
+    struct plait__gang *gang = worker->gang;
+    bool is_replaced;
+
+    plait__mutex_lock(&gang->starts);
+    is_replaced = start_thread(worker) == 0;
+    if (is_replaced)
+        plait__count(&gang->n_recycled, 1);
+    plait__mutex_unlock(&gang->starts);
+    return is_replaced;
+}
+
+static bool is_spent(struct plait__gang *gang, uint64_t items, int64_t born_ns)
+{
+    return (gang->max_tasks > 0 && items >= gang->max_tasks) ||
+           (gang->max_age_ns > 0 && plait__os_now_ns() - born_ns >= gang->max_age_ns);
+}
+
+/* The starter holds the lock until all that it has to say of us is said. */
+static void begin(struct plait__worker *worker)
+{
+    plait_task *previous;
+
+    plait__mutex_lock(&worker->gang->starts);
+    previous = worker->previous;
+    worker->previous = NULL;
+    plait__mutex_unlock(&worker->gang->starts);
+    current = worker;
+    plait__mask_cancel(); /* a worker is not asked to end: its jobs are */
+    if (previous != NULL && plait_task_join(previous, PLAIT_FOREVER) == 0)
+        plait_task_destroy(previous);
+    worker->stack = (const char *)__builtin_frame_address(0);
+    worker->stack_bytes = plait__os_thread_stack_left() / 2;
+    if (worker->stack_bytes == 0)
+        worker->stack_bytes = STACK_UNKNOWN;
+}
+
+static int work(void *arg)
+{
+    struct plait__worker *worker = arg;
+    struct plait__gang *gang = worker->gang;
+    struct plait__job *job;
+    bool is_needless = false;
+    int64_t born_ns = plait__os_now_ns();
+    uint64_t items = 0;
+
+    begin(worker);
+    if (!get_ready(worker)) {
+        give_up(worker);
+        return 0;
+    }
+    do {
+        while ((job = next_job(worker, &is_needless)) != NULL) {
+            items += job->n;
+            plait__job_run(worker, job);
+            plait__job_tell_end(gang, worker, job);
+            if (is_spent(gang, items, born_ns) && replace(worker))
+                return 0;
+        }
+    } while (!leave(worker, is_needless));
+    return 0;
+}
+
+bool plait__gang_finish(struct plait__gang *gang)
+{
+    plait__mutex_lock(&gang->starts);
+    plait__mutex_lock(&gang->queue_lock);
+    gang->is_gone = gang->n_there == 0 && plait__gang_is_quiet(gang);
+    plait__mutex_unlock(&gang->queue_lock);
+    plait__mutex_unlock(&gang->starts);
+    return gang->is_gone;
+}
+
+/* Starts lock: one without a thread, made if need be. */
+static int find_free(struct plait__gang *gang, struct plait__worker **ret)
+{
+    struct plait__worker *worker;
+    uint32_t n = plait__gang_numbers(gang);
+    int rc;
+
+    for (uint32_t i = 0; i < n; i++) {
+        *ret = plait__gang_worker(gang, i);
+        if (!(*ret)->is_there)
+            return 0;
+    }
+    worker = aligned_alloc(PLAIT__LINE, sizeof *worker);
+    if (worker == NULL)
+        return -ENOMEM;
+    memset(worker, 0, sizeof *worker);
+    worker->gang = gang;
+    worker->number = worker->random = n;
+    plait__list_init(&worker->idle);
+    rc = plait__deque_init(&worker->deque);
+    if (rc < 0) {
+        free(worker);
+        return rc;
+    }
+    __atomic_store_n(&gang->workers[n], worker, __ATOMIC_RELEASE);
+    __atomic_store_n(&gang->n_numbers, n + 1, __ATOMIC_SEQ_CST);
+    *ret = worker;
+    return 0;
+}
+
+int plait__gang_start_worker(struct plait__gang *gang)
+{
+    struct plait__worker *worker = NULL;
+    uint32_t wanted = __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST);
+    uint32_t asleep = __atomic_load_n(&gang->n_asleep, __ATOMIC_SEQ_CST);
+    uint32_t most = wanted + (asleep < PLAIT__GANG_SPARE ? asleep : PLAIT__GANG_SPARE);
+    int rc = -EAGAIN;
+
+    plait__mutex_lock(&gang->starts);
+    if (gang->n_there < most && gang->n_there < PLAIT__GANG_MOST && !gang->is_gone)
+        rc = find_free(gang, &worker);
+    if (rc == 0) {
+        __atomic_fetch_add(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&gang->n_there, gang->n_there + 1, __ATOMIC_SEQ_CST);
+        worker->is_there = true;
+        rc = start_thread(worker);
+        if (rc < 0) {
+            worker->is_there = false;
+            __atomic_fetch_sub(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&gang->n_there, gang->n_there - 1, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&gang->failed_ns, plait__os_now_ns(), __ATOMIC_RELAXED);
+        }
+    }
+    plait__mutex_unlock(&gang->starts);
+    return rc;
+}
