@@ -36,6 +36,8 @@ TIME_LIMIT = 120
 FEWEST_TURNS = 5  # below that no claim is made
 CALIBRATIONS = 4  # a warm-up that was too short to tell is repeated so often
 LIBRARIES = ("zeromq", "nng", "boost")
+PACKAGED = (*LIBRARIES, "python", "glib", "glib-pool", "openmp", "tbb", "libuv")  # what may not be installed
+MPIRUN = "mpirun -q --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader -np".split()
 SIZES = {"16B": 5000, "64B": 5000, "1KiB": 2000, "64KiB": 100, "1MiB": 20}  # messages of the first warm-up
 SNIPPET = "gzip -c {} | wc -c"
 PREAMBLE = """# Performance
@@ -64,7 +66,8 @@ class Program:
     def missing(self):
         if not self.is_optional:
             return None
-        if not installed(self.command[0]):
+        files = [word for word in self.command if word.startswith("/")]  # mpirun is given one
+        if not installed(self.command[0]) or not all(map(os.path.exists, files)):
             return "not installed (bench/setup installs the peers)"
         is_other = self.name == "parallel" and not run_text(["parallel", "--version"]).startswith("GNU")
         return "the installed parallel is not GNU parallel" if is_other else None
@@ -76,6 +79,7 @@ class Scenario:
         self.is_whole = "inputs" in more  # a whole command, timed here; else the program times itself
         self.inputs = more.get("inputs")
         self.quick = more.get("quick", 4)
+        self.is_quick_alone = more.get("is_quick_alone", False)  # the peers run the same code in another scenario
         self.prints = more.get("prints")  # inputs -> the sorted words on stdout; None: as the first program's
         self.printed = {}  # what that one printed, by the number of inputs
         self.seconds = more.get("seconds", TURN_SECONDS)
@@ -121,15 +125,14 @@ def scenarios(build):
             Program("parallel", ["parallel", "-j2", command], True, portion),
         ]
 
-    def own_clock(*names, plait="start-join"):
+    def own_clock(*names, plait="start-join", script="ipc.py"):
         """NAME is bench/NAME; NAME:VARIANT bench/NAME VARIANT, and is called NAME-VARIANT."""
         for name in ("plait", *names):
             program, *variant = name.split(":")
             words = [bench / (plait if program == "plait" else program), *variant]
             if program == "python":
-                script = "ipc.py" if variant else "start_join.py"
-                words = ["python3", ROOT / "bench/peers/python" / script, *variant]
-            yield Program(name.replace(":", "-"), words, program in ("python", "glib", *LIBRARIES))
+                words = ["python3", ROOT / "bench/peers/python" / (script if variant else "start_join.py"), *variant]
+            yield Program(name.replace(":", "-"), words, program in PACKAGED)
 
     def locks(name, *peers, goals=()):
         programs = own_clock("limit-lock", *peers, plait="lock")
@@ -150,6 +153,17 @@ def scenarios(build):
             peers = ["plait:declared", "limit-queue", *peers]
         goals = queue_goals.get(size, ()) if shape == "1to1" else ()
         return traffic("queue/%s-%s" % (shape, size), peers, goals=goals)
+
+    def pool(name, *peers, mpi=(), unit="jobs/s", count=100, **more):
+        """`mpi`: how many workers each of its programs has; 0: two of Python's."""
+        programs = list(own_clock(*peers, plait="pool", script="pools.py"))
+        for workers in mpi:
+            words = [bench / "mpi"]
+            if not workers:
+                words = ["python3", "-m", "mpi4py.futures", ROOT / "bench/peers/python/pools.py", "mpi4py"]
+            label = {0: "mpi4py", 1: "mpi-one-worker", 2: "mpi"}[workers]
+            programs.append(Program(label, [*MPIRUN, 1 + (workers or 2), *words], True))
+        return Scenario("pool-" + name, unit, 2, count, programs, **more)
 
     def heap(name, malloc):
         return [Scenario("heap/%s-%s" % (name, size), "blocks/s", 2, 1000, list(own_clock(*malloc, plait="heap")))
@@ -173,6 +187,13 @@ def scenarios(build):
     }
     lock_goals = [("plait", ["pthread-private"], 1 / 1.1, "at most 1.1 × the time of a private pthread mutex")]
     asleep_goals = [("plait", ["limit-queue"], 1 / 1.15, "at most 1.15 × the time of two futex wakes")]
+    pool_goals = {
+        "one": [("plait", ["mpi", "mpi-one-worker"], 1, "the rate of an MPI master and its workers"),
+                ("plait", ["python-pool"], 50, "50 × Python's Pool")],
+        "chunked": [("plait", ["python-pool"], 10, "10 × Python's Pool.map")],
+        "thread": [("plait", ["openmp", "tbb"], 1, "the rate of the best of OpenMP and TBB")],
+    }
+    pythons = ["python:pool", "python:executor"]
     to_and_fro = ["limit-queue", *LIBRARIES, "python:queue", "python:simple-queue", "mq", "seqpacket", "pipe"]
     pipes = ["seqpacket", "python:pipe"]
     return [
@@ -202,6 +223,16 @@ def scenarios(build):
         traffic("pipe/1MiB", pipes),
         *heap("alloc-free", ["malloc", "malloc:calloc"]),
         *heap("hand-over", ["malloc", "malloc:calloc"]),
+        pool("process/tasks-1", "plait:submit", "limit-queues", *pythons, mpi=(2, 1, 0), goals=pool_goals["one"]),
+        pool("process/tasks-chunked", "python:pool", goals=pool_goals["chunked"]),
+        pool("process/latency", "limit-queues", *pythons, mpi=(2,), seconds=0.02),
+        pool("process/args-1KiB", "plait:heap", "limit-queues", "python:pool", mpi=(2,)),
+        pool("process/args-1MiB", "plait:heap", "python:pool", mpi=(2,), count=10, is_quick_alone=True),
+        pool("process/args-64MiB", "plait:heap", "python:pool", mpi=(2,), count=1, is_quick_alone=True, quick=1),
+        pool("thread/tasks-1", "plait:submit", "openmp", "tbb", "glib-pool", "libuv", *pythons,
+             goals=pool_goals["thread"]),
+        pool("thread/fib", "openmp", "tbb", unit="rounds/s", count=1, quick=1, goals=pool_goals["thread"]),
+        pool("thread/nqueens", "openmp", "tbb", unit="rounds/s", count=1, quick=1, goals=pool_goals["thread"]),
     ]
 
 
@@ -287,6 +318,8 @@ def measure(runner, scenario, rounds, is_quick):
     alive = []
     runner.pin(scenario.cpus)
     for program in scenario.programs:
+        if is_quick and scenario.is_quick_alone and program.is_optional:
+            continue
         missing = program.missing()
         if missing:
             scenario.notes.append("%s: %s" % (program.name, missing))
@@ -393,7 +426,8 @@ def machine(build):
         facts["build"] += ", with sanitizers: compare nothing"
     peers = [run_text([name, "--version"]) for name in ("xargs", "parallel", "python3")]
     for name, package in (("GLib", "libglib2.0-dev"), ("ZeroMQ", "libzmq3-dev"), ("nng", "libnng-dev"),
-                          ("Boost", "libboost-dev")):
+                          ("Boost", "libboost-dev"), ("Open MPI", "libopenmpi-dev"), ("TBB", "libtbb-dev"),
+                          ("libuv", "libuv1-dev")):
         peers.append("%s %s" % (name, run_text(["dpkg-query", "-W", "-f", "${Version}", package]).split("-")[0]))
     facts["peers"] = ", ".join(text for text in peers if re.search(r"\d", text))
     return facts
