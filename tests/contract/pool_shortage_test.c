@@ -16,7 +16,7 @@
 
 enum {
     LARGE = 200000,
-    NOBODY_ELSE = 54321 /* a user of whom nothing else runs */
+    A_USER = 50000 /* and the pid: a user of whom nothing else runs */
 };
 
 /* ---- memory ---- */
@@ -138,8 +138,9 @@ static void limit_processes(rlim_t n, struct rlimit *ret_before)
 {
     if (geteuid() == 0) {
         CHECK_INT(setgroups(0, NULL), 0);
-        CHECK_INT(setgid(NOBODY_ELSE), 0);
-        CHECK_INT(setuid(NOBODY_ELSE), 0);
+        uid_t user = A_USER + (uid_t)getpid();
+        CHECK_INT(setgid(user), 0);
+        CHECK_INT(setuid(user), 0);
     }
     CHECK_INT(getrlimit(RLIMIT_NPROC, ret_before), 0);
     CHECK_INT(setrlimit(RLIMIT_NPROC, &(struct rlimit){ n, ret_before->rlim_max }), 0);

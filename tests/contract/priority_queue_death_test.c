@@ -130,7 +130,7 @@ TEST(a_destroy_does_not_wait_for_a_killed_process)
 enum {
     SIDES = 3,
     LIVES = 20000,  /* that begin on one side, at most */
-    EACH = 1 << 20, /* items of all producers together */
+    EACH = 1 << 22, /* items of all producers together */
     BLOCK = 256     /* numbers that a producer takes at once */
 };
 

@@ -18,7 +18,7 @@
 enum {
     SIDES = 3,      /* processes on each side */
     LIVES = 20000,  /* that begin on one side, at most */
-    EACH = 1 << 20, /* items of all producers together */
+    EACH = 1 << 22, /* items of all producers together */
     HAND = 4096,    /* bytes of a consumer's memory */
     MANY = 4,
 };
@@ -45,6 +45,13 @@ static uint32_t random_below(uint32_t limit)
 {
     seed = seed * 1664525U + 1013904223U;
     return (uint32_t)((uint64_t)seed * limit >> 32);
+}
+
+static void nap(uint32_t most_us)
+{
+    struct timespec time = { .tv_nsec = (long)random_below(most_us) * 1000 };
+
+    nanosleep(&time, NULL);
 }
 
 /* ---- the processes ---- */
@@ -88,6 +95,8 @@ static void produce(struct life *life)
 {
     uint32_t number = __atomic_fetch_add(&storm->next_number, BLOCK, __ATOMIC_SEQ_CST);
 
+    while (number > EACH - BLOCK && !__atomic_load_n(&storm->is_over, __ATOMIC_SEQ_CST))
+        nap(1000); /* a fast machine: all are put */
     __atomic_store_n(&life->from, number, __ATOMIC_SEQ_CST);
     __atomic_store_n(&life->done, number, __ATOMIC_SEQ_CST); /* the last one: it has begun */
     life->is_inside = 1;
@@ -231,13 +240,6 @@ static uint32_t numbers_counted(void)
     for (uint32_t i = 0; i < EACH; i++)
         n += __atomic_load_n(&storm->seen[i], __ATOMIC_RELAXED);
     return n;
-}
-
-static void nap(uint32_t most_us)
-{
-    struct timespec time = { .tv_nsec = (long)random_below(most_us) * 1000 };
-
-    nanosleep(&time, NULL);
 }
 
 static void rage(unsigned sides[2], plait_deadline until)
