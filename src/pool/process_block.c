@@ -109,14 +109,16 @@ static struct plait__slot_word over(struct plait__slot_word word, uint32_t item,
     return word;
 }
 
-bool plait__block_give_up(struct plait__pool_block *block, struct plait__slot *slot,
-                          plait_job_end end, plait_job_cause cause)
+/* generation NULL: whatever job is in it. */
+static bool give_up(struct plait__pool_block *block, struct plait__slot *slot,
+                    const unsigned *generation, unsigned end)
 {
     uint64_t found = plait__slot_load(slot);
     struct plait__slot_word word = plait__slot_cut(found);
 
-    while (word.state == PLAIT__SLOT_QUEUED) {
-        if (plait__slot_change(slot, found, over(word, word.item, plait__slot_end(end, cause)))) {
+    while (word.state == PLAIT__SLOT_QUEUED &&
+           (generation == NULL || word.generation == *generation)) {
+        if (plait__slot_change(slot, found, over(word, word.item, end))) {
             plait__block_tell(block, slot);
             return true;
         }
@@ -124,6 +126,21 @@ bool plait__block_give_up(struct plait__pool_block *block, struct plait__slot *s
         word = plait__slot_cut(found);
     }
     return false;
+}
+
+bool plait__block_give_up(struct plait__pool_block *block, struct plait__slot *slot,
+                          plait_job_end end, plait_job_cause cause)
+{
+    return give_up(block, slot, NULL, plait__slot_end(end, cause));
+}
+
+void plait__block_requeued(struct plait__pool_block *block, struct plait__slot *slot,
+                           unsigned generation)
+{
+    plait__block_hint(block, slot, generation);
+    /* who asked found it running. The slot may have another job by now, which nobody asked */
+    if (__atomic_load_n(&slot->is_asked, __ATOMIC_SEQ_CST) != 0)
+        give_up(block, slot, &generation, plait__slot_end(PLAIT_JOB_CANCELLED, PLAIT_CAUSE_NONE));
 }
 
 /* ---- what the dead leave ---- */
@@ -234,9 +251,7 @@ static void recover_one(struct plait__pool_block *block, unsigned worker, uint64
     }
     if (word.state != PLAIT__SLOT_QUEUED)
         return;
-    plait__block_hint(block, slot, word.generation);
-    if (__atomic_load_n(&slot->is_asked, __ATOMIC_SEQ_CST) != 0) /* who asked found it ENTERED */
-        plait__block_give_up(block, slot, PLAIT_JOB_CANCELLED, PLAIT_CAUSE_NONE);
+    plait__block_requeued(block, slot, word.generation);
 }
 
 /* Its record did not name all that it had begun. */

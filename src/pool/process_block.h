@@ -282,6 +282,10 @@ void plait__block_tell(struct plait__pool_block *block, struct plait__slot *slot
 /* QUEUED becomes OVER, whatever item is next. False: it is not QUEUED. */
 bool plait__block_give_up(struct plait__pool_block *block, struct plait__slot *slot,
                           plait_job_end end, plait_job_cause cause);
+/* It is QUEUED again, by us: whoever looks for work finds it, or if it was cancelled meanwhile, it is
+ * OVER. */
+void plait__block_requeued(struct plait__pool_block *block, struct plait__slot *slot,
+                           unsigned generation);
 /* What a worker that is dead, and nobody else, had in hand: given to others or over. `cause` of its
  * death: DEATH or KEEPER. */
 void plait__block_recover(struct plait__pool_block *block, unsigned worker,

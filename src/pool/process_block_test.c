@@ -270,3 +270,17 @@ TEST(a_worker_that_dies_while_it_looks_at_all_slots_does_not_hide_them)
     plait__block_recover(block, WORKER, &killed, PLAIT_CAUSE_DEATH);
     CHECK_INT(block->is_incomplete, 1);
 }
+
+TEST(a_cancel_of_a_job_does_not_reach_the_one_that_has_its_slot_by_now)
+{
+    set_up(1, 1);
+    slot->is_asked = 1; /* of the job of generation 7, which is over */
+    set_word((struct plait__slot_word){ .state = PLAIT__SLOT_QUEUED, .generation = 8 });
+    plait__block_requeued(block, slot, 7);
+    CHECK_INT(word_now().state, PLAIT__SLOT_QUEUED);
+    CHECK(!was_told());
+    plait__block_requeued(block, slot, 8);
+    CHECK_INT(word_now().state, PLAIT__SLOT_OVER);
+    CHECK(was_told());
+    plait__block_destroy(block);
+}

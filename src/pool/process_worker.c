@@ -321,9 +321,7 @@ static bool commit(struct frame *frame, struct plait__slot_word *word)
         plait__block_tell(self.block, slot);
         return false;
     }
-    plait__block_hint(self.block, slot, generation);
-    if (is_asked(slot))
-        plait__block_give_up(self.block, slot, PLAIT_JOB_CANCELLED, PLAIT_CAUSE_NONE);
+    plait__block_requeued(self.block, slot, generation);
     return false;
 }
 
