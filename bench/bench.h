@@ -22,6 +22,17 @@
 #include <sys/mman.h>
 #include <time.h>
 
+/* Prints the seconds, or what went wrong; the program's exit code. */
+static inline int bench_say(const char *program, int rc, double seconds)
+{
+    if (rc < 0) {
+        fprintf(stderr, "%s: error %d: %s\n", program, rc, strerror(-rc));
+        return 1;
+    }
+    printf("%.9f\n", seconds);
+    return 0;
+}
+
 struct bench_case {
     const char *scenario; /* without the suffix that asks for ballast */
     int (*once)(void);    /* one start and join; 0 or a negative errno */

@@ -123,12 +123,7 @@ static inline int blocks_main(int argc, char **argv, bool are_shared)
     blocks_ring = (struct blocks_ring *)bench_shared(sizeof *blocks_ring);
     if (blocks_ring != NULL)
         rc = bench_run_crowd(&crowd, &seconds);
-    if (rc < 0) {
-        fprintf(stderr, "%s: error %d: %s\n", argv[0], rc, strerror(-rc));
-        return 1;
-    }
-    printf("%.9f\n", seconds);
-    return 0;
+    return bench_say(argv[0], rc, seconds);
 }
 
 #endif

@@ -111,11 +111,9 @@ static inline int locks_main(int argc, char **argv)
         rc = bench_run_crowd(&crowd, &seconds);
     if (rc == 0 && *locks_counter != (uint64_t)locks_count)
         rc = -EBADMSG;
-    if (rc < 0) {
-        fprintf(stderr, "%s: error %d: %s\n", argv[0], rc, strerror(-rc));
-        return 1;
-    }
-    printf("%.9f\n", seconds);
+    rc = bench_say(argv[0], rc, seconds);
+    if (rc != 0)
+        return rc;
     fflush(stdout);
     _exit(0); /* the idle thread has no end */
 }

@@ -250,12 +250,7 @@ static inline int pools_main(int argc, char **argv, const struct pools_program *
     rc = program->make();
     if (rc == 0)
         rc = pools->run(program, count, &seconds);
-    if (rc < 0) {
-        fprintf(stderr, "%s: error %d: %s\n", argv[0], rc, strerror(-rc));
-        return 1;
-    }
-    printf("%.9f\n", seconds);
-    return 0;
+    return bench_say(argv[0], rc, seconds);
 }
 
 #endif

@@ -228,12 +228,7 @@ static inline int traffic_main(int argc, char **argv)
         rc = bench_run_crowd(&crowd, &seconds);
     if (rc == 0 && !traffic_adds_up())
         rc = -EBADMSG;
-    if (rc < 0) {
-        fprintf(stderr, "%s: error %d: %s\n", argv[0], rc, strerror(-rc));
-        return 1;
-    }
-    printf("%.9f\n", seconds);
-    return 0;
+    return bench_say(argv[0], rc, seconds);
 }
 
 #endif

@@ -17,10 +17,6 @@ enum {
     SPINS_A_LOOK = 15, /* that a look with the lock counts more */
 };
 
-/* How long one sleep may last: soon at first, at most 100 ms. */
-static const int64_t slices_ns[] = { 1000 * 1000, 10 * 1000 * 1000, 50 * 1000 * 1000,
-                                     100 * 1000 * 1000 };
-
 static uint32_t *bell_of(plait_queue *queue, const struct plait__queue_call *call)
 {
     switch (call->side) {
@@ -89,8 +85,8 @@ static ssize_t sleep_and_try(plait_queue *queue, const struct plait__queue_call 
     for (unsigned round = 0;; round++) {
         uint32_t seen = announce(queue, call, look.thorough);
         ssize_t rc = call->attempt(queue, call->arg, look);
-        int64_t now = plait__os_now_ns(), slice = slices_ns[round < 3 ? round : 3];
-        plait_deadline soon = plait__deadline_after(now, slice);
+        int64_t now = plait__os_now_ns();
+        plait_deadline soon = plait__deadline_after(now, plait__slice_ns(round));
         int woken;
         if (rc != -EAGAIN)
             return rc;

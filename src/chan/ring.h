@@ -158,16 +158,6 @@ static inline struct plait__ring *plait__ring_lane(const struct plait__ring *fir
 /* As many of the items as there is room for, at least 1. */
 ssize_t plait__ring_put_many(struct plait__ring *ring, const plait_bytes *items, size_t count,
                              struct plait__look look);
-
-static inline int plait__ring_put(struct plait__ring *ring, const void *bytes, size_t n,
-                                  struct plait__look look)
-{
-    const plait_bytes item = { bytes, n };
-    ssize_t rc = plait__ring_put_many(ring, &item, 1, look);
-
-    return rc < 0 ? (int)rc : 0;
-}
-
 int plait__ring_reserve(struct plait__ring *ring, void **ret, size_t n, struct plait__look look);
 /* -EINVAL: these bytes are not reserved by this process, or are fewer than n. */
 int plait__ring_commit(struct plait__ring *ring, void *bytes, size_t n);

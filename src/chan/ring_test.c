@@ -29,8 +29,10 @@ static struct plait__ring *make(plait_queue_opts opts)
 static int put(struct plait__ring *ring, size_t n)
 {
     static char bytes[4096];
+    const plait_bytes item = { bytes, n };
+    ssize_t rc = plait__ring_put_many(ring, &item, 1, look);
 
-    return plait__ring_put(ring, bytes, n, look);
+    return rc < 0 ? (int)rc : 0;
 }
 
 static ssize_t get(struct plait__ring *ring)

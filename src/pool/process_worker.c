@@ -19,8 +19,8 @@
 #include "pool/bell.h"
 #include "pool/function.h"
 #include "pool/running.h"
+#include "sync/nap.h"
 #include "task/task.h"
-#include "wait/wait.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -34,9 +34,6 @@ enum {
     PAUSES_MOST = 32, /* between two looks */
     LOW_FIRST = 16    /* each so many jobs, one of the lowest lane comes first */
 };
-
-static const int64_t slices_ns[] = { 1000 * 1000, 10 * 1000 * 1000, 50 * 1000 * 1000,
-                                     100 * 1000 * 1000 };
 
 /* An item on this worker's stack. */
 struct frame {
@@ -496,12 +493,11 @@ static uint32_t wait_for_hint(void)
     }
     __atomic_store_n(&self.record->is_idle, 1, __ATOMIC_RELAXED);
     for (unsigned round = 0; hint == 0 && !is_over(); round++) {
-        int64_t slice = slices_ns[round < 3 ? round : 3];
         seen = plait__bell_announce(bell, 1);
         hint = find_hint();
         if (hint != 0 || is_over())
             break;
-        plait__wait_word(bell, seen, plait__deadline_after(plait__os_now_ns(), slice));
+        plait__nap(bell, seen, round, PLAIT_FOREVER);
     }
     __atomic_store_n(&self.record->is_idle, 0, __ATOMIC_RELAXED);
     /* the wake may have been meant for more than one */

@@ -10,16 +10,9 @@
 
 #include <errno.h>
 
-enum {
-    MS = 1000 * 1000 /* in nanoseconds */
-};
-
-static const int64_t slices_ns[] = { MS, 10 * MS, 50 * MS, 100 * MS };
-
 static int nap(uint32_t *word, uint32_t expected, unsigned round, plait_deadline until)
 {
-    plait_deadline soon =
-        plait__deadline_after(plait__os_now_ns(), slices_ns[round < 3 ? round : 3]);
+    plait_deadline soon = plait__deadline_after(plait__os_now_ns(), plait__slice_ns(round));
     int rc;
 
     if (until.ns <= soon.ns)

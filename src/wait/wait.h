@@ -31,6 +31,16 @@ int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until);
  */
 void plait__wake_word(uint32_t *word, unsigned n);
 
+/* How long a sleep may last where others may die: who was to wake us may have been killed before it
+ * did. `round` counts the sleeps of one wait; the first ones are shorter, none is longer than 100 ms.
+ */
+static inline int64_t plait__slice_ns(unsigned round)
+{
+    static const int64_t slices_ms[] = { 1, 10, 50, 100 };
+
+    return slices_ms[round < 3 ? round : 3] * 1000 * 1000;
+}
+
 /* Sleep until a descriptor is ready. How many are · -ETIMEDOUT · -ECANCELED · -EINTR: a signal
  * handler ran · -errno. What is ready already is told also in a cancelled task and after the
  * deadline. */

@@ -22,10 +22,6 @@ enum {
     SOON_NS = 1000 * 1000, /* until the next look at what wakes nobody */
 };
 
-/* How long one sleep may last when the dead may hold something back: soon at first, at most 100 ms. */
-static const int64_t slices_ns[] = { 1000 * 1000, 10 * 1000 * 1000, 50 * 1000 * 1000,
-                                     100 * 1000 * 1000 };
-
 struct selection {
     const plait_waitable *on;
     size_t n;
@@ -189,7 +185,7 @@ static void look_at_fds(struct selection *selection)
 static ssize_t sleep_until_ready(struct selection *selection, plait_deadline until)
 {
     struct plait__how how = { .will_sleep = true };
-    plait_deadline thorough_at = plait__deadline_after(plait__os_now_ns(), slices_ns[0]);
+    plait_deadline thorough_at = plait__deadline_after(plait__os_now_ns(), plait__slice_ns(0));
     unsigned n_slices = 0;
     int over = 0;
 
@@ -204,8 +200,7 @@ static ssize_t sleep_until_ready(struct selection *selection, plait_deadline unt
             over = plait_left_ns(until) > 0 ? 0 : -ETIMEDOUT;
         how.thorough = over < 0 || plait_left_ns(thorough_at) == 0;
         if (how.thorough) {
-            n_slices += n_slices < 3;
-            thorough_at = plait__deadline_after(plait__os_now_ns(), slices_ns[n_slices]);
+            thorough_at = plait__deadline_after(plait__os_now_ns(), plait__slice_ns(++n_slices));
         }
     }
 }
