@@ -4,6 +4,9 @@
 add_library(plait-objects OBJECT ${PLAIT_LIBRARY_SOURCES})
 target_include_directories(plait-objects PRIVATE include src)
 target_compile_definitions(plait-objects PRIVATE PLAIT__VERSION="${PROJECT_VERSION}")
+if(PLAIT_HAS_VALGRIND)
+    set_source_files_properties(src/os/context.c src/os/stack.c PROPERTIES COMPILE_DEFINITIONS PLAIT__HAS_VALGRIND)
+endif()
 target_link_libraries(plait-objects PRIVATE plait-flags plait-small-frames Threads::Threads)
 set_target_properties(plait-objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
 

@@ -15,7 +15,12 @@ set(PLAIT_LIBRARY_SOURCES
     # os: the only raw system calls
     src/os/cgroup.c
     src/os/clock.c
+    src/os/context.c
+    src/os/context_aarch64.c
+    src/os/context_ucontext.c
+    src/os/context_x86_64.c
     src/os/cpu.c
+    src/os/epoll.c
     src/os/fd.c
     src/os/futex.c
     src/os/identity.c
@@ -33,6 +38,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/sched.c
     src/os/signal.c
     src/os/spawn.c
+    src/os/stack.c
     src/os/stat_line.c
     src/os/thread.c
     src/os/tree.c
@@ -90,7 +96,17 @@ set(PLAIT_LIBRARY_SOURCES
     src/chan/ring_put.c
     src/chan/select.c
     src/chan/visits.c
+    # loop: what runs the coroutines of a thread
+    src/loop/life.c
+    src/loop/outside.c
+    src/loop/park.c
+    src/loop/poller_epoll.c
+    src/loop/run.c
+    src/loop/stacks.c
     # task: tasks, their kinds, the keeper
+    src/task/coroutine.c
+    src/task/coroutine_calls.c
+    src/task/group.c
     src/task/keeper.c
     src/task/keeper_commands.c
     src/task/keeper_crews.c

@@ -55,7 +55,7 @@ function(plait_test_program file label)
     target_link_libraries(${name}-test PRIVATE plait-static)
     set_target_properties(${name}-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
     set(fallbacks "")
-    if(name MATCHES "^(os|family|wait|sync|chan|task|contract)-") # what stands on a probe
+    if(name MATCHES "^(os|family|wait|sync|chan|loop|task|contract)-") # what stands on a probe
         set(fallbacks FALLBACKS)
     endif()
     plait_register(${name} ${label} COMMAND ${name}-test ${fallbacks})

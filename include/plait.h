@@ -6,6 +6,7 @@
 
 #include <plait/barrier.h>
 #include <plait/condition.h>
+#include <plait/coroutine.h>
 #include <plait/cpu.h>
 #include <plait/error.h>
 #include <plait/event.h>

@@ -1,4 +1,4 @@
-/* Tasks: a running function, as a process or as a thread.
+/* Tasks: a running function, as a process, as a thread or as a coroutine.
  * SPDX-License-Identifier: MIT
  *
  *     static int child(void *arg)
@@ -48,6 +48,7 @@ typedef struct plait_task plait_task;
 typedef enum plait_kind {
     PLAIT_PROCESS = 1, /* a process of its own: isolated; its death is an ordinary event */
     PLAIT_THREAD = 2,  /* a thread of this process: shares all memory; its crash is the program's */
+    PLAIT_COROUTINE = 3, /* a strand of this thread: runs while the others of the thread wait */
 } plait_kind;
 
 /* The function of a task. What it returns is the task's result; it is never mixed with plait's own
@@ -56,9 +57,9 @@ typedef int plait_task_fn(void *arg);
 
 /* Options of plait_task_start; zero is the default of each field. */
 typedef struct plait_task_opts {
-    const char *name;   /* copied; NULL: "Process-N" or "Thread-N" */
-    bool daemon;        /* not waited for at exit; a process is killed then */
-    size_t stack_bytes; /* of a thread; 0: the system's default */
+    const char *name; /* copied; NULL: "Process-N", "Thread-N" or "Coroutine-N" */
+    bool daemon; /* not waited for at exit; a process is killed then, a coroutine asked to end */
+    size_t stack_bytes; /* of a thread: 0: the system's default. Of a coroutine: 0: 256 KiB */
 } plait_task_opts;
 
 /* How a task ended. */
@@ -84,7 +85,7 @@ typedef struct plait_outcome {
 /* Start a task.
  *
  *   ret       gets the handle; untouched on failure. Destroyed by plait_task_destroy.
- *   kind      PLAIT_PROCESS or PLAIT_THREAD.
+ *   kind      PLAIT_PROCESS, PLAIT_THREAD or PLAIT_COROUTINE.
  *   fn        the function to run. A process sees the caller's memory as it is now. stdout and
  *             stderr are flushed before a process is forked, and after its function has returned.
  *   arg       handed to fn; belongs to the task from success on.

@@ -254,6 +254,21 @@ static struct plait__self *find_self(void)
     return self;
 }
 
+void plait__self_keep(void)
+{
+    (void)find_self();
+}
+
+pid_t plait__self_find_pid(void)
+{
+    struct plait__self *self = plait__myself();
+    pid_t pid = getpid();
+
+    if (self != &nobody)
+        __atomic_store_n(&self->pid, (uint32_t)pid, __ATOMIC_RELAXED);
+    return pid;
+}
+
 /* Nothing has named us yet: nobody misses the id. */
 static void leave_entry(uint32_t member)
 {

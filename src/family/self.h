@@ -5,6 +5,7 @@
 #define PLAIT__FAMILY_SELF_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Zero again in each forked child. */
 struct plait__self {
@@ -14,6 +15,7 @@ struct plait__self {
     uint32_t segments_lock;  /* atomic: of attached.c, likewise */
     uint32_t heap_slabs[32]; /* of heap.c: the slab of each size that we take blocks from */
     uint32_t pools;          /* atomic: of pool/bell.c: which process of our line of forks we are */
+    uint32_t pid;            /* atomic: kept here once it was asked for */
 };
 
 /* Only for the next function. Atomic: set once. */
@@ -23,6 +25,22 @@ extern struct plait__self *plait__self;
 static inline struct plait__self *plait__myself(void)
 {
     return __atomic_load_n(&plait__self, __ATOMIC_ACQUIRE);
+}
+
+/* From now on what this process knows of itself is kept; before, or without memory, it is found out
+ * each time. */
+void plait__self_keep(void);
+
+/* Only for the next function. */
+pid_t plait__self_find_pid(void);
+
+/* The id of this process, also in a forked child; in most cases without a system call. */
+static inline pid_t plait__self_pid(void)
+{
+    /* relaxed: all threads of a process store the same */
+    uint32_t pid = __atomic_load_n(&plait__myself()->pid, __ATOMIC_RELAXED);
+
+    return pid != 0 ? (pid_t)pid : plait__self_find_pid();
 }
 
 #endif

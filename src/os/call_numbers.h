@@ -17,6 +17,9 @@
 #ifndef SYS_close_range
 #    define SYS_close_range 436
 #endif
+#ifndef SYS_epoll_pwait2
+#    define SYS_epoll_pwait2 441
+#endif
 #ifndef SYS_futex_waitv
 #    define SYS_futex_waitv 449
 #endif

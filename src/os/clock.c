@@ -18,6 +18,11 @@ int64_t plait__os_now_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t plait__os_tick_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t plait__os_real_ns(void)
 {
     return read_clock(CLOCK_REALTIME);

@@ -126,6 +126,14 @@ void plait__os_eventfd_raise(int fd)
     errno = saved;
 }
 
+void plait__os_eventfd_clear(int fd)
+{
+    uint64_t count;
+
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+        continue;
+}
+
 int plait__os_memfd(const char *name)
 {
     int fd = memfd_create(name, MFD_CLOEXEC);

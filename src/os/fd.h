@@ -37,6 +37,8 @@ int plait__os_dup_above(int fd, int lowest);
 int plait__os_eventfd(void);
 /* Adds one; readable from now on. Async-signal-safe. */
 void plait__os_eventfd_raise(int fd);
+/* Makes it zero. */
+void plait__os_eventfd_clear(int fd);
 /* An anonymous file in memory. */
 int plait__os_memfd(const char *name);
 /* A file without a name in `dir`. */

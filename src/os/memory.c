@@ -205,7 +205,14 @@ int plait__os_shared_decommit(const struct plait__shared *shared, size_t offset,
 
 size_t plait__os_page_bytes(void)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    static size_t known; /* atomic, relaxed: everybody finds the same */
+    size_t bytes = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+    if (bytes == 0) {
+        bytes = (size_t)sysconf(_SC_PAGESIZE);
+        __atomic_store_n(&known, bytes, __ATOMIC_RELAXED);
+    }
+    return bytes;
 }
 
 /* Where the kernel wipes nothing: an emulator. Then only forks by the C library are seen. */

@@ -8,7 +8,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#ifndef MADV_GUARD_INSTALL
+#    define MADV_GUARD_INSTALL 102
+#endif
 
 static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
     [PLAIT__PROBE_FUTEX_WAITV] = { "futex_waitv", "5.16",
@@ -19,6 +24,10 @@ static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
                                   "the end of a process that the host reaped is still known; without: said as unknown" },
     [PLAIT__PROBE_TMPFILE] = { "tmpfile", "3.11",
                                "a file of shared memory gets its name when it is whole; without: PATH.plait-new until then" },
+    [PLAIT__PROBE_EPOLL_PWAIT2] = { "epoll_pwait2", "5.11",
+                                    "a loop's timers are exact; without: late by up to a millisecond" },
+    [PLAIT__PROBE_GUARD_MARKS] = { "guard_marks", "6.13",
+                                   "each coroutine's stack has a guard page; without: some ten thousand of them" },
 };
 
 /* Per probe: 0 not asked yet, else one of these. Threads may ask at the same time: both find the
@@ -29,8 +38,26 @@ enum {
     DISABLED = 3
 };
 
+enum {
+    NO_ADVICE = 9999 /* means nothing to madvise(2) */
+};
+
 /* Atomic: any order, the answer is the same from everybody. */
 static int answers[PLAIT__PROBE_COUNT];
+
+/* An emulator that takes any advice is not believed. */
+static bool marks_guards(void)
+{
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool marks;
+
+    if (page == MAP_FAILED)
+        return false;
+    marks = madvise(page, bytes, NO_ADVICE) < 0 && madvise(page, bytes, MADV_GUARD_INSTALL) == 0;
+    munmap(page, bytes);
+    return marks;
+}
 
 static bool ask_kernel(enum plait__probe_id id)
 {
@@ -44,6 +71,10 @@ static bool ask_kernel(enum plait__probe_id id)
         return plait__os_pidfd_status_works();
     case PLAIT__PROBE_TMPFILE:
         return true; /* the kernel has it; of the file system, opening tells */
+    case PLAIT__PROBE_EPOLL_PWAIT2:
+        return syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, 0) < 0 && errno != ENOSYS;
+    case PLAIT__PROBE_GUARD_MARKS:
+        return marks_guards();
     case PLAIT__PROBE_COUNT:
         break;
     }

@@ -12,6 +12,14 @@
 #    endif
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+#    define PLAIT__ASAN 1
+#elif defined(__has_feature)
+#    if __has_feature(address_sanitizer)
+#        define PLAIT__ASAN 1
+#    endif
+#endif
+
 #ifdef PLAIT__TSAN
 /* Its background thread, and in a forked child another one as soon as a thread is started there. */
 enum {

@@ -40,3 +40,8 @@ void plait__os_sched_short_turns(void)
     attributes.flags |= FLAG_RESET_ON_FORK;
     syscall(SYS_sched_setattr, 0, &attributes, 0); /* refused: as before */
 }
+
+void plait__os_yield(void)
+{
+    sched_yield();
+}

@@ -16,11 +16,13 @@
  */
 #include "task/process.h"
 #include "base/time.h"
+#include "family/self.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/pidfd.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "task/coroutine.h"
 #include "task/keeper.h"
 #include "task/task.h"
 #include "task/verdict.h"
@@ -52,7 +54,7 @@ static void live(plait_task *task, const int gate[2])
 {
     char go;
     ssize_t n;
-    pid_t self = getpid();
+    pid_t self = plait__self_pid();
 
     close(gate[1]);
     plait__task_enter_process(task);
@@ -63,10 +65,11 @@ static void live(plait_task *task, const int gate[2])
         _exit(1); /* the parent died before it could register us */
     close(gate[0]);
     int code = task->fn(task->arg);
-    if (getpid() == self) { /* a fork of the function's that returns does not speak for the task */
+    if (plait__self_pid() == self) { /* a fork of the function's that returns does not speak for the task */
         task->verdict->code = code;
         __atomic_store_n(&task->verdict->has_returned, 1, __ATOMIC_RELEASE);
     }
+    plait__coroutines_end(false);
     plait__tasks_end();
     plait__os_flush_streams();
     _exit(to_status(code));
@@ -269,7 +272,7 @@ static void give_up(plait_task *task)
 static void fini(plait_task *task)
 {
     /* in a forked child the verdict is the parent's business */
-    if (task->verdict != NULL && plait__task_has_ended(task) && task->owner == getpid())
+    if (task->verdict != NULL && plait__task_has_ended(task) && task->owner == plait__self_pid())
         plait__verdict_give(task->verdict);
     if (task->pidfd >= 0)
         close(task->pidfd);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "task/task.h"
+#include "family/self.h"
+#include "loop/loop.h"
 #include "os/thread.h"
 #include "sync/debug.h"
 #include "task/keeper.h"
@@ -53,7 +55,10 @@ static void free_task(plait_task *task)
     plait__sleeper_fini(&task->sleeper);
     if (task->name != task->own_name)
         free(task->name);
-    free(task);
+    if (task->ops != NULL && task->ops->free != NULL)
+        task->ops->free(task);
+    else
+        free(task);
 }
 
 void plait__task_unref(plait_task *task)
@@ -68,22 +73,69 @@ void plait__task_unref(plait_task *task)
     }
 }
 
+static const char *kind_word(plait_kind kind)
+{
+    return kind == PLAIT_PROCESS ? "Process" : kind == PLAIT_THREAD ? "Thread" : "Coroutine";
+}
+
 /* -ENOMEM */
 static int set_name(plait_task *task, const char *given)
 {
-    bool is_process = task->kind == PLAIT_PROCESS;
     unsigned number;
 
     if (given != NULL) {
         task->name = strdup(given);
         return task->name == NULL ? -ENOMEM : 0;
     }
+    if (task->kind == PLAIT_COROUTINE) /* made when somebody asks: there may be a million */
+        return 0;
     plait__mutex_lock(&tasks.lock);
-    number = is_process ? ++tasks.n_processes : ++tasks.n_threads;
+    number = task->kind == PLAIT_PROCESS ? ++tasks.n_processes : ++tasks.n_threads;
     plait__mutex_unlock(&tasks.lock);
     task->name = task->own_name;
-    snprintf(task->own_name, sizeof task->own_name, "%s-%u", is_process ? "Process" : "Thread",
-             number);
+    snprintf(task->own_name, sizeof task->own_name, "%s-%u", kind_word(task->kind), number);
+    return 0;
+}
+
+static char *make_name(plait_task *task)
+{
+    plait__mutex_lock(&tasks.lock);
+    if (task->name == NULL) {
+        snprintf(task->own_name, sizeof task->own_name, "%s-%u", kind_word(task->kind), task->id);
+        /* release: who sees the pointer sees the text */
+        __atomic_store_n(&task->name, task->own_name, __ATOMIC_RELEASE);
+    }
+    plait__mutex_unlock(&tasks.lock);
+    return task->own_name;
+}
+
+const char *plait_task_name(const plait_task *task)
+{
+    char *name;
+
+    if (task == NULL)
+        return "";
+    name = __atomic_load_n(&task->name, __ATOMIC_ACQUIRE);
+    return name != NULL ? name : make_name((plait_task *)(uintptr_t)task);
+}
+
+int plait__task_init(plait_task *task, plait_kind kind, const plait_task_opts *opts)
+{
+    static uint32_t n_coroutines; /* atomic, relaxed: nothing but the number is handed over */
+
+    plait__list_init(&task->node);
+    task->kind = kind;
+    task->daemon = opts->daemon;
+    task->pidfd = -1;
+    task->refs = 1;
+    task->owner = plait__self_pid();
+    if (set_name(task, opts->name) < 0)
+        return -ENOMEM;
+    if (kind == PLAIT_COROUTINE)
+        task->id = __atomic_add_fetch(&n_coroutines, 1, __ATOMIC_RELAXED);
+    task->sleeper.name = task->name;
+    task->parent = plait_task_current();
+    plait__task_ref(task->parent);
     return 0;
 }
 
@@ -95,21 +147,12 @@ int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, voi
     if (task == NULL)
         return -ENOMEM;
     memset(task, 0, sizeof *task);
-    plait__list_init(&task->node);
-    task->kind = kind;
     task->fn = fn;
     task->arg = arg;
-    task->daemon = opts->daemon;
-    task->pidfd = -1;
-    task->refs = 1;
-    task->owner = getpid();
-    if (set_name(task, opts->name) < 0) {
+    if (plait__task_init(task, kind, opts) < 0) {
         free(task);
         return -ENOMEM;
     }
-    task->sleeper.name = task->name;
-    task->parent = plait_task_current();
-    plait__task_ref(task->parent);
     *ret = task;
     return 0;
 }
@@ -120,9 +163,9 @@ int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, voi
 struct plait__list *plait__tasks_lock(void)
 {
     plait__mutex_lock(&tasks.lock);
-    if (tasks.owner != getpid()) {
+    if (tasks.owner != plait__self_pid()) {
         plait__list_init(&tasks.live);
-        tasks.owner = getpid();
+        tasks.owner = plait__self_pid();
     }
     return &tasks.live;
 }
@@ -147,6 +190,13 @@ static void set_handlers(void)
         tasks.has_exit_handler = atexit(plait__tasks_end) == 0;
     if (!tasks.has_fork_handler)
         tasks.has_fork_handler = plait__os_at_fork_child(reset_locks) == 0;
+}
+
+void plait__task_set_handlers(void)
+{
+    plait__tasks_lock();
+    set_handlers();
+    plait__tasks_unlock();
 }
 
 /* The first one that the end of the process has to see to, with a reference; NULL: there is none. */
@@ -223,7 +273,7 @@ void plait__task_enter(plait_task *task)
 
 void plait__task_enter_process(plait_task *task)
 {
-    pid_t pid = getpid();
+    pid_t pid = plait__self_pid();
 
     plait__keeper_forget();
     process_task = task;
@@ -267,9 +317,14 @@ int plait__task_wait_ended(plait_task *task, plait_deadline until)
 
 plait_task *plait_task_current(void)
 {
-    pid_t pid = getpid();
+    const struct plait__strand *strand = plait__strand_here();
+    pid_t pid, known;
+
+    if (strand != NULL && strand->task != NULL)
+        return strand->task;
+    pid = plait__self_pid();
     /* relaxed: in one process all threads store the same, and a fork leaves one thread */
-    pid_t known = __atomic_load_n(&process_task_pid, __ATOMIC_RELAXED);
+    known = __atomic_load_n(&process_task_pid, __ATOMIC_RELAXED);
 
     if (known != pid) {
         if (known != 0) { /* a child that the host forked */

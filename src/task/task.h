@@ -29,6 +29,8 @@ struct plait__task_ops {
     void (*give_up)(plait_task *task);
     /* Frees what only this kind has; NULL: nothing. */
     void (*fini)(plait_task *task);
+    /* Frees the task itself; NULL: it was allocated. */
+    void (*free)(plait_task *task);
 };
 
 enum {
@@ -42,14 +44,14 @@ struct plait_task {
     plait_kind kind;                   /* const after start */
     bool daemon;                       /* const after start */
     bool is_main;                      /* const: the task that nobody started */
-    char *name;                        /* const after start; own_name, or allocated */
+    char *name; /* atomic: own_name, or allocated; of a coroutine NULL until somebody asks */
     char own_name[PLAIT__TASK_NAME_BYTES];
     plait_task_fn *fn;         /* const after start */
     void *arg;                 /* const after start */
     struct plait_task *parent; /* const after start; holds a reference */
     pid_t owner;               /* const after start: the process that started it */
     uint32_t refs;             /* atomic */
-    uint32_t id;               /* atomic: pid or thread id; 0: not known yet */
+    uint32_t id;               /* atomic: pid, thread id or number; 0: not known yet */
     /* atomic, a futex word: enum plait__task_state. Who stores ENDED releases `outcome` by it. */
     uint32_t state;
     plait_outcome outcome; /* whoever ends it, before that */
@@ -76,9 +78,13 @@ enum plait__task_state {
  * and a number make the default name. */
 int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
                        const plait_task_opts *opts);
+/* The same in memory of zeroes that the caller has. */
+int plait__task_init(plait_task *task, plait_kind kind, const plait_task_opts *opts);
 void plait__task_ref(plait_task *task);
 void plait__task_unref(plait_task *task);
 
+/* What has to happen at the end of the process, and in a forked child, will. */
+void plait__task_set_handlers(void);
 /* Among the live tasks of this process, or not any more. */
 void plait__task_enlist(plait_task *task);
 void plait__task_delist(plait_task *task);

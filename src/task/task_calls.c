@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include "base/opts.h"
+#include "family/self.h"
 #include "os/fd.h"
+#include "task/coroutine.h"
 #include "task/keeper.h"
 #include "task/process.h"
 #include "task/task.h"
@@ -45,15 +47,19 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
 
     if (rc < 0)
         return rc;
-    if (ret == NULL || fn == NULL || (kind != PLAIT_PROCESS && kind != PLAIT_THREAD))
+    if (ret == NULL || fn == NULL || kind < PLAIT_PROCESS || kind > PLAIT_COROUTINE)
         return -EINVAL;
     rc = kind == PLAIT_THREAD ? keep_before_threads() : 0;
     if (rc < 0)
         return rc;
-    rc = plait__task_create(&task, kind, fn, arg, &ours);
+    if (kind == PLAIT_COROUTINE)
+        rc = plait__coroutine_create(&task, fn, arg, &ours);
+    else
+        rc = plait__task_create(&task, kind, fn, arg, &ours);
     if (rc < 0)
         return rc;
-    task->ops = kind == PLAIT_PROCESS ? &plait__process_ops : &plait__thread_ops;
+    if (kind != PLAIT_COROUTINE)
+        task->ops = kind == PLAIT_PROCESS ? &plait__process_ops : &plait__thread_ops;
     rc = task->ops->start(task, &ours);
     if (rc < 0) {
         plait__task_unref(task);
@@ -68,7 +74,7 @@ static int check_ours(const plait_task *task)
 {
     if (task == NULL)
         return -EINVAL;
-    return task->is_main || task->owner != getpid() ? -ECHILD : 0;
+    return task->is_main || task->owner != plait__self_pid() ? -ECHILD : 0;
 }
 
 int plait_task_join(plait_task *task, plait_deadline until)
@@ -87,9 +93,9 @@ static int look(const plait_waitable *on, struct plait__watch *watch, struct pla
 {
     plait_task *task = on->object;
 
-    if (task->owner != getpid())
+    if (task->owner != plait__self_pid())
         return -ECHILD;
-    if (task->kind == PLAIT_THREAD) {
+    if (task->kind != PLAIT_PROCESS) {
         watch->word = &task->state;
         watch->expected = how.will_sleep ? plait__task_await(task) : PLAIT__TASK_AWAITED;
         return plait__task_has_ended(task);
@@ -154,7 +160,7 @@ void plait_task_destroy(plait_task *task)
 {
     if (task == NULL || task->is_main)
         return;
-    if (task->owner == getpid())
+    if (task->owner == plait__self_pid())
         task->ops->give_up(task);
     else if (task == plait_task_current())
         return;
@@ -162,11 +168,6 @@ void plait_task_destroy(plait_task *task)
 }
 
 /* ---- what a task is ---- */
-
-const char *plait_task_name(const plait_task *task)
-{
-    return task != NULL ? task->name : "";
-}
 
 plait_kind plait_task_kind(const plait_task *task)
 {

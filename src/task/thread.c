@@ -9,6 +9,7 @@
 #include "task/thread.h"
 #include "os/thread.h"
 #include "sync/debug.h"
+#include "task/coroutine.h"
 #include "task/task.h"
 #include "wait/wait.h"
 
@@ -17,6 +18,7 @@
 /* The last act of the thread: it holds a reference until here. */
 static void end(plait_task *task, const plait_outcome *outcome)
 {
+    plait__coroutines_end(plait__is_cancelled(&task->sleeper));
     if (plait__debug_locks())
         plait__debug_ends(false);
     plait__task_delist(task);

@@ -100,13 +100,15 @@ void plait__unmask_cancel(void)
 
 void plait__cancel(struct plait__sleeper *sleeper)
 {
+    const struct plait__park_ops *ops;
     int wake_fd;
 
-    /* seq_cst: either the sleeper sees `cancel` after it has published wake_fd, or we see wake_fd
-     * here */
+    /* seq_cst: either the sleeper sees `cancel` after it has published wake_fd or ops, or we see
+     * them here */
     __atomic_store_n(&sleeper->cancel, 1, __ATOMIC_SEQ_CST);
-    if (sleeper->ops != NULL) {
-        sleeper->ops->unpark(sleeper);
+    ops = __atomic_load_n(&sleeper->ops, __ATOMIC_SEQ_CST);
+    if (ops != NULL) {
+        ops->unpark(sleeper);
         return;
     }
     plait__os_futex_wake(&sleeper->cancel, UINT_MAX);

@@ -11,25 +11,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct plait__futex;
 struct plait__sleeper;
+struct plait__spots;
 
 /* How a task sleeps that is not a thread. */
 struct plait__park_ops {
     /* Give the thread to others until unpark or the deadline. 0 (also for nothing) or -ETIMEDOUT.
-     * An unpark that comes before park makes the next park return at once. */
-    int (*park)(struct plait__sleeper *sleeper, plait_deadline until);
+     * An unpark that comes before park makes the next park return at once. So does a change of one
+     * of the n words, which other processes share: nobody unparks us when they change them. */
+    int (*park)(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
+                plait_deadline until);
     /* Make it run again; called from any thread of the process, with no lock of the seam's held but
      * the bucket's. */
     void (*unpark)(struct plait__sleeper *sleeper);
-    /* As plait__wait_fds, without cancellation being looked at first; returns early, with 0, when
-     * unparked. */
-    int (*wait_fds)(struct plait__sleeper *sleeper, struct plait__fd *fds, size_t n,
+    /* As plait__wait_fds, without cancellation being looked at first, and on words as park does;
+     * returns early, with 0, when unparked. */
+    int (*wait_any)(struct plait__sleeper *sleeper, struct plait__spots *spots,
                     plait_deadline until);
 };
 
 /* One for each task; zero bytes are the sleeper of a thread. */
 struct plait__sleeper {
-    const struct plait__park_ops *ops; /* const after the start; NULL: a thread */
+    /* NULL: a thread. Set once, by the task itself, with seq_cst: its partner is plait__cancel */
+    const struct plait__park_ops *ops;
+    void *strand; /* const, with ops: what they need to know */
     /* atomic: 1 once the task was asked to end; a futex word for the task itself */
     uint32_t cancel;
     /* atomic: an eventfd for cancelling a wait on descriptors, plus one; 0: none yet */
@@ -37,10 +43,9 @@ struct plait__sleeper {
     uint32_t number;  /* owner task: of one with ops, its number in this process; 0: none yet */
     uint32_t masks;   /* owner task: how often it has put off being cancelled */
     const char *name; /* const: of the task, for people; NULL: it has none */
-    int64_t
-        until_ns; /* owner task: from then on it counts as asked to end; 0: never. Threads only */
-    /* const: told around each sleep of a thread on a word, or (NULL) on anything else; NULL: nobody
-     * is. May not sleep itself by this sleeper. Of one that begins: how long it may be until it is
+    int64_t until_ns; /* owner task: from then on it counts as asked to end; 0: never */
+    int64_t scope_ns; /* owner task: no wait is longer than until then; 0: there is no such scope */
+    /* const: told around each sleep on a word, or (NULL) on anything else; NULL: nobody is. May not sleep itself by this sleeper. Of one that begins: how long it may be until it is
      * told again; INT64_MAX: for ever */
     int64_t (*on_sleep)(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
 };
@@ -63,7 +68,16 @@ static inline bool plait__must_end(const struct plait__sleeper *sleeper)
     return sleeper != NULL && plait__is_cancelled(sleeper) && sleeper->masks == 0;
 }
 
-/* Around each sleep of a thread: when it has to end, which may be sooner than the caller wants. */
+/* When a wait of that task says -ETIMEDOUT: the sooner of the caller's deadline and the scope's. */
+static inline plait_deadline plait__in_scope(const struct plait__sleeper *sleeper,
+                                             plait_deadline until)
+{
+    if (sleeper != NULL && sleeper->scope_ns != 0 && sleeper->scope_ns < until.ns)
+        until.ns = sleeper->scope_ns;
+    return until;
+}
+
+/* Around each sleep: when it has to end, which may be sooner than the caller wants. */
 plait_deadline plait__sleep_begins(struct plait__sleeper *sleeper, const uint32_t *word,
                                    plait_deadline until);
 void plait__sleep_ends(struct plait__sleeper *sleeper, const uint32_t *word);

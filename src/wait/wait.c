@@ -3,6 +3,7 @@
  */
 #include "wait/wait.h"
 #include "base/time.h"
+#include "family/member.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/probe.h"
@@ -24,6 +25,8 @@ enum {
 
 static bool has_passed(plait_deadline until)
 {
+    if (until.ns == INT64_MAX || until.ns <= 0) /* what needs no look at the clock */
+        return until.ns <= 0;
     return plait__deadline_left(plait__os_now_ns(), until) == 0;
 }
 
@@ -70,20 +73,29 @@ static int wait_word_thread(struct plait__sleeper *sleeper, uint32_t *word, uint
 static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint32_t expected,
                             plait_deadline until)
 {
+    struct plait__futex shared = { word, expected };
+    size_t n_shared = plait__is_shared(word) ? 1 : 0;
     struct plait__waiter waiter;
     int rc = 0;
 
     if (!plait__table_add(&waiter, word, expected, sleeper))
         return 0;
-    while (rc == 0 && !plait__table_was_woken(&waiter)) {
+    while (rc == 0 && !plait__table_was_woken(&waiter) &&
+           __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected) {
+        plait_deadline soon = plait__sleep_begins(sleeper, word, until);
         if (plait__must_end(sleeper))
             rc = -ECANCELED;
         else
-            rc = sleeper->ops->park(sleeper, until);
+            rc = sleeper->ops->park(sleeper, &shared, n_shared, soon);
+        plait__sleep_ends(sleeper, word);
+        if (rc == -ETIMEDOUT && soon.ns != until.ns)
+            rc = 0;
     }
-    return plait__table_remove(&waiter)
-               ? 0
-               : rc; /* woken at the last moment is woken: the wake must not be lost */
+    if (plait__table_remove(&waiter))
+        return 0;               /* woken at the last moment is woken: the wake must not be lost */
+    if (rc < 0 && n_shared > 0) /* the kernel may have spent another process's wake on our loop */
+        plait__os_futex_wake(word, 1);
+    return rc;
 }
 
 int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until)
@@ -94,6 +106,7 @@ int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until)
         return 0;
     if (plait__must_end(sleeper))
         return -ECANCELED;
+    until = plait__in_scope(sleeper, until);
     if (has_passed(until))
         return -ETIMEDOUT;
     if (sleeper != NULL && sleeper->ops != NULL)
@@ -139,9 +152,11 @@ static int wait_fds_once(struct plait__sleeper *sleeper, struct plait__fd *fds, 
 {
     if (plait__sleeps_deeply(sleeper))
         return plait__os_poll(fds, n, until.ns);
-    if (sleeper->ops != NULL)
-        return sleeper->ops->wait_fds(sleeper, fds, n,
+    if (sleeper->ops != NULL) {
+        struct plait__spots spots = { .fds = fds, .n_fds = n };
+        return sleeper->ops->wait_any(sleeper, &spots,
                                       plait__must_end(sleeper) ? PLAIT_NOWAIT : until);
+    }
     return poll_cancellable(sleeper, fds, n, until);
 }
 
@@ -149,6 +164,7 @@ int plait__wait_fds(struct plait__fd *fds, size_t n, plait_deadline until)
 {
     struct plait__sleeper *sleeper = plait__sleeper_current();
 
+    until = plait__in_scope(sleeper, until);
     for (;;) {
         plait_deadline soon = plait__sleep_begins(sleeper, NULL, until);
         int rc = wait_fds_once(sleeper, fds, n, soon);

@@ -10,6 +10,7 @@
  * task enters each word in the table.
  */
 #include "base/time.h"
+#include "family/member.h"
 #include "os/clock.h"
 #include "os/probe.h"
 #include "os/thread.h"
@@ -138,24 +139,30 @@ static bool was_woken(const struct plait__waiter *waiters, size_t n)
     return false;
 }
 
-/* Until a waker, a descriptor, the deadline or a cancel. */
-static int park(struct plait__sleeper *sleeper, const struct plait__waiter *waiters,
-                struct plait__spots *spots, plait_deadline until)
+static int park_once(struct plait__sleeper *sleeper, struct plait__spots *spots,
+                     struct plait__spots *shared, plait_deadline until)
+{
+    plait_deadline soon = plait__sleep_begins(sleeper, NULL, until);
+    int rc = spots->n_fds == 0 ? sleeper->ops->park(sleeper, shared->words, shared->n_words, soon)
+                               : sleeper->ops->wait_any(sleeper, shared, soon);
+
+    plait__sleep_ends(sleeper, NULL);
+    if (rc == 0 && plait_left_ns(until) == 0)
+        return -ETIMEDOUT;
+    return rc == -ETIMEDOUT && soon.ns != until.ns ? 0 : rc;
+}
+
+static int park(struct plait__sleeper *sleeper, struct plait__waiter *waiters,
+                struct plait__spots *spots, struct plait__spots *shared, plait_deadline until)
 {
     int rc = 0;
 
-    while (rc == 0 && !was_woken(waiters, spots->n_words)) {
+    while (rc == 0 && !was_woken(waiters, spots->n_words) && !has_changed(spots)) {
         if (plait__must_end(sleeper))
             return -ECANCELED;
-        if (spots->n_fds == 0) {
-            rc = sleeper->ops->park(sleeper, until);
-            continue;
-        }
-        rc = sleeper->ops->wait_fds(sleeper, spots->fds, spots->n_fds, until);
+        rc = park_once(sleeper, spots, shared, until);
         if (rc > 0 || rc == -EINTR)
             return 0;
-        if (rc == 0 && plait_left_ns(until) == 0)
-            rc = -ETIMEDOUT;
     }
     return rc;
 }
@@ -164,18 +171,26 @@ static int wait_parked(struct plait__sleeper *sleeper, struct plait__spots *spot
                        plait_deadline until)
 {
     struct plait__waiter on_stack[WAITERS_ON_STACK], *waiters = on_stack;
+    struct plait__futex shared_on_stack[WAITERS_ON_STACK];
+    struct plait__spots shared = { shared_on_stack, 0, spots->fds, spots->n_fds };
     size_t n = 0;
     bool woken = false;
     int rc = 0;
 
-    if (spots->n_words > WAITERS_ON_STACK &&
-        (waiters = malloc(spots->n_words * sizeof *waiters)) == NULL)
-        return -ENOMEM;
+    if (spots->n_words > WAITERS_ON_STACK) {
+        waiters = malloc(spots->n_words * (sizeof *waiters + sizeof *shared.words));
+        if (waiters == NULL)
+            return -ENOMEM;
+        shared.words = (struct plait__futex *)(void *)(waiters + spots->n_words);
+    }
     while (n < spots->n_words &&
-           plait__table_add(&waiters[n], spots->words[n].word, spots->words[n].expected, sleeper))
+           plait__table_add(&waiters[n], spots->words[n].word, spots->words[n].expected, sleeper)) {
+        if (plait__is_shared(spots->words[n].word))
+            shared.words[shared.n_words++] = spots->words[n];
         n++;
+    }
     if (n == spots->n_words)
-        rc = park(sleeper, waiters, spots, until);
+        rc = park(sleeper, waiters, spots, &shared, until);
     for (size_t i = 0; i < n; i++) /* who is woken at the last moment is woken */
         woken = plait__table_remove(&waiters[i]) || woken;
     if (waiters != on_stack)
@@ -198,6 +213,7 @@ int plait__wait_any(struct plait__spots *spots, plait_deadline until)
     struct plait__sleeper *sleeper = plait__sleeper_current();
     uint32_t never_changes = 0;
 
+    until = plait__in_scope(sleeper, until);
     for (size_t i = 0; i < spots->n_fds; i++)
         spots->fds[i].ready = 0;
     if (has_changed(spots))

@@ -12,7 +12,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/sanitize.h"
-#include "wait/sleeper.h"
+#include "wait/wait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -91,8 +91,11 @@ static inline bool loop_take_token(struct fake_task *task)
     return __atomic_exchange_n(&task->unparked, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-static inline int fake_park(struct plait__sleeper *sleeper, plait_deadline until)
+static inline int fake_park(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
+                            plait_deadline until)
 {
+    (void)words; /* the tests change shared words in this process only */
+    (void)n;
     struct fake_task *task = (struct fake_task *)(void *)sleeper;
 
     if (loop_take_token(task))
@@ -112,10 +115,12 @@ static inline void fake_unpark(struct plait__sleeper *sleeper)
     plait__os_eventfd_raise(bell);
 }
 
-static inline int fake_wait_fds(struct plait__sleeper *sleeper, struct plait__fd *fds, size_t n,
+static inline int fake_wait_any(struct plait__sleeper *sleeper, struct plait__spots *spots,
                                 plait_deadline until)
 {
     struct fake_task *task = (struct fake_task *)(void *)sleeper;
+    struct plait__fd *fds = spots->fds;
+    size_t n = spots->n_fds;
     int rc = plait__os_poll(fds, n, 0);
 
     if (rc != 0 || until.ns == 0 || loop_take_token(task))
@@ -129,7 +134,7 @@ static inline int fake_wait_fds(struct plait__sleeper *sleeper, struct plait__fd
 
 static const struct plait__park_ops fake_ops = { .park = fake_park,
                                                  .unpark = fake_unpark,
-                                                 .wait_fds = fake_wait_fds };
+                                                 .wait_any = fake_wait_any };
 
 static struct fake_task *loop_starting; /* makecontext passes ints only */
 

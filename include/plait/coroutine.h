@@ -1,0 +1,80 @@
+/* Coroutines: tasks that share a thread, and run while the others of the thread wait.
+ * SPDX-License-Identifier: MIT
+ *
+ *     static int serve(void *arg)
+ *     {
+ *         char buf[64];
+ *         while (plait_queue_get(jobs, buf, sizeof buf, PLAIT_FOREVER) >= 0) // others run meanwhile
+ *             printf("%s\n", buf);
+ *         return 0;
+ *     }
+ *
+ *     for (int i = 0; i < 1000; i++)
+ *         plait_go(serve, NULL);
+ *
+ * A coroutine has a stack of its own, but no thread: it runs until it waits in plait, in whatever
+ * call, and then the next one runs. Every lock, event, queue, pipe, future and task can be waited for,
+ * whoever wakes: a coroutine of this thread, another thread, another process. What blocks elsewhere,
+ * such as read(2), stops all coroutines of the thread.
+ *
+ * The first coroutine makes its thread a loop, which runs whenever that thread waits in plait, and
+ * only then. Other threads may have loops of their own. A coroutine that has begun stays in its
+ * thread, so that errno and other variables of the thread may be used; errno itself is kept for each.
+ *
+ * A task ends only after what it started by plait_go: its function returns, then it waits for them.
+ * Returning from main asks those that are left to end, and waits for them.
+ *
+ * The kind PLAIT_COROUTINE of plait_task_start gives a coroutine with a handle: to be joined, asked
+ * to end, waited for by a select.
+ */
+#ifndef PLAIT_COROUTINE_H
+#define PLAIT_COROUTINE_H
+
+#include <plait/export.h>
+#include <plait/task.h>
+
+#include <stddef.h>
+
+PLAIT_BEGIN
+
+/* Start a coroutine that nobody joins: it belongs to the running task, which ends only after it.
+ *
+ *   fn        the function to run. What it returns is not looked at.
+ *   arg       handed to fn; belongs to the coroutine from success on.
+ *   Blocks    no: the coroutine begins when the running task waits, after those that are ready
+ *             already.
+ *   From      any task; in a thread that is no loop yet it makes one. Not from a signal handler.
+ *   Errors    -EINVAL  fn is NULL.
+ *             -ENOMEM  no memory.
+ *   Fork      usable in the child; of the parent's coroutines only the one that forked is there.
+ *   Since     0.1
+ */
+PLAIT_API int plait_go(plait_task_fn *fn, void *arg);
+
+/* The same with a copy of what arg points to.
+ *
+ *   fn        as there; gets the address of the copy, which is freed when fn has returned.
+ *   arg       what is copied.
+ *   arg_bytes how much of it; 0: fn gets NULL.
+ *   Blocks    no.
+ *   From      as plait_go.
+ *   Errors    -EINVAL  fn is NULL, or arg is NULL and arg_bytes is not 0.
+ *             -ENOMEM  no memory.
+ *   Fork      as plait_go.
+ *   Since     0.1
+ */
+PLAIT_API int plait_go_copy(plait_task_fn *fn, const void *arg, size_t arg_bytes);
+
+/* Let all others run that are ready in this thread: Python's sleep(0).
+ *
+ *   Blocks    until they have waited or ended. Not a cancellation point.
+ *   From      any task; without a loop in this thread it gives the processor to other threads.
+ *   Errors    none.
+ *   Fork      usable in the child.
+ *   Since     0.1
+ */
+PLAIT_API void plait_yield(void);
+
+PLAIT_END
+
+#endif

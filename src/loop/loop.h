@@ -1,0 +1,106 @@
+/* A loop: runs the coroutines of one thread.
+ * SPDX-License-Identifier: MIT
+ *
+ * A strand is what a loop switches between: a coroutine, or the thread itself on its own stack (the
+ * root). There is no stack of the scheduler's: who parks looks for the next strand that can run and
+ * switches to it; when there is none, it sleeps in the kernel for all of them, on the stack that it
+ * has. So the loop runs whenever its thread blocks in plait, and only then.
+ *
+ *     park ──► a strand is ready? ──► switch to it
+ *               │ no
+ *               ▼
+ *              sleep until: a kick · the first timer · a descriptor · a word that others share
+ *
+ * A strand stays on the loop that began it. What has not begun yet is a few words (plait__fresh), and
+ * may be begun by any loop: one that has nothing to do is given some by one that has.
+ *
+ * Order: strands run in the order in which they became ready; what is fresh has its place among them
+ * by a ticket.
+ */
+#ifndef PLAIT__LOOP_LOOP_H
+#define PLAIT__LOOP_LOOP_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "loop/stacks.h"
+#include "os/context.h"
+#include "os/fd.h"
+#include "wait/sleeper.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plait__loop;
+struct plait__poller;
+
+enum plait__strand_state {
+    PLAIT__STRAND_RUNS,   /* it runs, or is ready to */
+    PLAIT__STRAND_WOKEN,  /* it runs, and was unparked: its next park returns at once */
+    PLAIT__STRAND_PARKED, /* whoever makes it run again does so by this word */
+    PLAIT__STRAND_ENDED,
+};
+
+struct plait__strand {
+    struct plait__context context;
+    struct plait__strand *next;     /* in the run queue or in the inbox: whoever made it ready */
+    uint64_t ticket;                /* loop: its place in the run queue */
+    struct plait__loop *loop;       /* const */
+    uint32_t state;                 /* atomic: enum plait__strand_state */
+    bool has_timed_out;             /* loop: its timer made it ready */
+    struct plait__sleeper *sleeper; /* loop: the current one whenever it runs */
+    struct plait__heap_node timer;  /* loop: when its wait ends */
+    struct plait__list node;        /* loop: among all of the loop */
+    struct plait__stack stack;      /* const; of the root: nothing */
+    void *task;                     /* const: for the layers above */
+    void (*fn)(struct plait__strand *strand);     /* const */
+    void (*on_end)(struct plait__strand *strand); /* const: its stack is not in use any more */
+};
+
+/* What was asked for and has not begun. */
+struct plait__fresh {
+    struct plait__fresh *next;
+    uint64_t ticket;
+    /* Makes the strand, by plait__strand_make; frees *fresh. NULL: there is no stack for it just
+     * now, *fresh stays. `last`: and nothing runs that would give one back, so never NULL because of
+     * that: it has to be given up, also by freeing *fresh. */
+    struct plait__strand *(*begin)(struct plait__loop *loop, struct plait__fresh *fresh, bool last);
+};
+
+/* The loop of this thread; NULL: it has none. Not inlined: its address must not be kept over a
+ * switch … which is harmless here, as a strand never changes its thread. */
+struct plait__loop *plait__loop_here(void);
+/* That, made at the first call. 0, -ENOMEM. */
+int plait__loop_get(struct plait__loop **ret);
+/* Ends the loop of this thread, if there is one. pre: no strand is left but the root. */
+void plait__loop_end(void);
+/* In a forked child: the running strand becomes the thread itself, all others are forgotten. */
+void plait__loop_forget(void);
+
+/* The strand that runs in this thread; NULL: it has no loop. */
+struct plait__strand *plait__strand_here(void);
+/* A strand on that stack, to run fn; fn must not return but leave by plait__strand_leave. Ready to be
+ * run next. The other fields are set already, all others zero. 0, -ENOMEM. */
+int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes);
+/* Takes one back that has not become ready. */
+void plait__strand_unmake(struct plait__strand *strand);
+/* The last act of a strand. */
+_Noreturn void plait__strand_leave(struct plait__strand *strand);
+/* Make ready what has just been made, or unparked, on this thread. */
+void plait__strand_ready(struct plait__strand *strand);
+/* Let all others that are ready run first. */
+void plait__strand_yield(void);
+/* Hand a coroutine's stack back, from any thread; not while it is in use. */
+void plait__strand_free_stack(struct plait__strand *strand);
+
+/* The free stacks that are this loop's own. */
+struct plait__stacks *plait__loop_stacks(struct plait__loop *loop);
+/* Calls fn for each strand but the root. */
+void plait__loop_each(struct plait__loop *loop, void (*fn)(struct plait__strand *strand));
+/* Runs them until none is left. Only the root may. */
+void plait__loop_drain(struct plait__loop *loop);
+void plait__loop_add_fresh(struct plait__loop *loop, struct plait__fresh *fresh);
+/* How many strands the loop has begun that have not ended, but the root; and what is fresh. */
+size_t plait__loop_count(const struct plait__loop *loop);
+
+#endif

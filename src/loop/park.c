@@ -1,0 +1,148 @@
+/* How a strand waits: the seam's park and unpark, and descriptors.
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/assert.h"
+#include "wait/wait.h"
+#include "loop/inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    FEW = 4 /* words or descriptors of one wait that need no memory */
+};
+
+static void unpark(struct plait__sleeper *sleeper)
+{
+    struct plait__strand *strand = sleeper->strand;
+    uint32_t state = PLAIT__STRAND_RUNS;
+
+    for (;;) {
+        if (plait__strand_take(strand)) {
+            if (strand->loop == plait__loop_of_thread)
+                plait__strand_ready(strand);
+            else
+                plait__loop_post(strand->loop, strand);
+            return;
+        }
+        state = PLAIT__STRAND_RUNS;
+        /* acq_rel: the partner is the exchange in `park`, which sees what we did before */
+        if (__atomic_compare_exchange_n(&strand->state, &state, PLAIT__STRAND_WOKEN, false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ||
+            state != PLAIT__STRAND_PARKED)
+            return;
+    }
+}
+
+static int wait_outside(struct plait__strand *self, struct plait__outside *outsides,
+                        const struct plait__futex *words, size_t n)
+{
+    struct plait__loop *loop = self->loop;
+
+    for (size_t i = 0; i < n; i++) {
+        outsides[i] = (struct plait__outside){ .on = words[i], .strand = self };
+        plait__outside_add(&loop->outside, &outsides[i]);
+    }
+    plait__run_others(self);
+    for (size_t i = 0; i < n; i++)
+        plait__outside_remove(&loop->outside, &outsides[i]);
+    return self->has_timed_out ? -ETIMEDOUT : 0;
+}
+
+int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
+                       plait_deadline until)
+{
+    struct plait__strand *self = sleeper->strand;
+    struct plait__outside on_stack[FEW], *outsides = on_stack;
+    uint32_t state = PLAIT__STRAND_RUNS;
+    int rc;
+
+    if (n > FEW && (outsides = malloc(n * sizeof *outsides)) == NULL)
+        return -ENOMEM;
+    self->has_timed_out = false;
+    if (until.ns != INT64_MAX) {
+        self->timer.key = until.ns;
+        PLAIT__ASSERT(plait__heap_push(&self->loop->timers, &self->timer) == 0);
+    }
+    /* acq_rel: the partner is unpark, which left us something before it said so */
+    if (__atomic_compare_exchange_n(&self->state, &state, PLAIT__STRAND_PARKED, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        rc = wait_outside(self, outsides, words, n);
+    } else {
+        __atomic_store_n(&self->state, PLAIT__STRAND_RUNS, __ATOMIC_RELAXED); /* WOKEN: only we */
+        rc = 0;
+    }
+    plait__heap_remove(&self->loop->timers, &self->timer);
+    if (outsides != on_stack)
+        free(outsides);
+    return rc;
+}
+
+/* ---- descriptors ---- */
+
+static int get_poller(struct plait__loop *loop)
+{
+    if (loop->poller != NULL)
+        return 0;
+    loop->poller_ops = &plait__poller_epoll;
+    return loop->poller_ops->create(&loop->poller);
+}
+
+static int count_ready(const struct plait__fd *fds, size_t n)
+{
+    int n_ready = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_ready += fds[i].fd >= 0 && fds[i].ready != 0;
+    return n_ready;
+}
+
+/* Watches them all and parks, unless one is ready at once. */
+static int watch_and_park(struct plait__sleeper *sleeper, struct plait__fd_watch *watches,
+                          struct plait__spots *spots, plait_deadline until)
+{
+    struct plait__strand *self = sleeper->strand;
+    struct plait__loop *loop = self->loop;
+    size_t n = 0;
+    int rc = 0;
+
+    for (; n < spots->n_fds && rc == 0; n++) {
+        watches[n] = (struct plait__fd_watch){ .fd = &spots->fds[n], .strand = self };
+        if (spots->fds[n].fd >= 0)
+            rc = loop->poller_ops->watch(loop->poller, &watches[n]);
+        if (rc < 0)
+            break;
+    }
+    loop->n_watches += n;
+    if (rc == 0)
+        rc = plait__strand_park(sleeper, spots->words, spots->n_words, until);
+    for (size_t i = 0; i < n; i++)
+        if (spots->fds[i].fd >= 0)
+            loop->poller_ops->unwatch(loop->poller, &watches[i]);
+    loop->n_watches -= n;
+    return rc < 0 && rc != -ETIMEDOUT ? rc : count_ready(spots->fds, spots->n_fds);
+}
+
+static int wait_any(struct plait__sleeper *sleeper, struct plait__spots *spots,
+                    plait_deadline until)
+{
+    struct plait__fd_watch on_stack[FEW], *watches = on_stack;
+    struct plait__strand *self = sleeper->strand;
+    int rc = plait__os_poll(spots->fds, spots->n_fds, 0);
+
+    if (rc != 0 || until.ns == 0)
+        return rc;
+    rc = get_poller(self->loop);
+    if (rc < 0)
+        return rc;
+    if (spots->n_fds > FEW && (watches = malloc(spots->n_fds * sizeof *watches)) == NULL)
+        return -ENOMEM;
+    rc = watch_and_park(sleeper, watches, spots, until);
+    if (watches != on_stack)
+        free(watches);
+    return rc;
+}
+
+const struct plait__park_ops plait__strand_ops = { .park = plait__strand_park,
+                                                   .unpark = unpark,
+                                                   .wait_any = wait_any };

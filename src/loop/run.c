@@ -1,0 +1,275 @@
+/* What a loop does between two strands: it finds the next one, looks outside, sleeps.
+ * SPDX-License-Identifier: MIT
+ *
+ * Waking. A parked strand is made ready by whoever moves its state from PARKED to RUNS: another
+ * strand, its timer, a descriptor, another thread; one of them wins. Another thread puts it into the
+ * loop's inbox, and kicks the loop if that sleeps. Either the loop sees the inbox after it has said
+ * that it sleeps, or the waker sees that it sleeps after it has filled the inbox: both are seq_cst.
+ *
+ * A loop is never freed, but used again by another thread: who has just woken a strand of it may
+ * look at `sleeping` when the strand has run to its end already.
+ */
+#include "base/time.h"
+#include "loop/inside.h"
+#include "os/clock.h"
+#include "wait/wait.h"
+
+#include <errno.h>
+
+enum {
+    LOOK_EVERY = 64, /* switches: how long a busy loop does not look outside */
+    WORDS_AT_ONCE = 100,
+    SLICE_NS = 5 * 1000 * 1000, /* of a sleep that cannot be on all words */
+    RETRY_NS = 1 * 1000 * 1000, /* after a sleep that the kernel refused */
+};
+
+_Thread_local struct plait__loop *plait__loop_of_thread __attribute__((tls_model("initial-exec")));
+
+/* ---- ready ---- */
+
+static void push_ready(struct plait__loop *loop, struct plait__strand *strand)
+{
+    strand->next = NULL;
+    strand->ticket = loop->tickets++;
+    if (loop->first == NULL)
+        loop->first = strand;
+    else
+        loop->last->next = strand;
+    loop->last = strand;
+}
+
+static void kick(struct plait__loop *loop)
+{
+    switch (__atomic_exchange_n(&loop->sleeping, PLAIT__LOOP_AWAKE, __ATOMIC_SEQ_CST)) {
+    case PLAIT__LOOP_ON_WORD:
+        plait__os_futex_wake(&loop->sleeping, 1);
+        break;
+    case PLAIT__LOOP_ON_POLLER:
+        loop->poller_ops->kick(loop->poller);
+        break;
+    default:
+        break;
+    }
+}
+
+void plait__loop_post(struct plait__loop *loop, struct plait__strand *strand)
+{
+    struct plait__strand *head = __atomic_load_n(&loop->inbox, __ATOMIC_RELAXED);
+
+    do
+        strand->next = head;
+    while (!__atomic_compare_exchange_n(&loop->inbox, &head, strand, true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED));
+    if (__atomic_load_n(&loop->sleeping, __ATOMIC_SEQ_CST) != PLAIT__LOOP_AWAKE)
+        kick(loop);
+}
+
+/* In the order in which they were posted. */
+static void take_inbox(struct plait__loop *loop)
+{
+    struct plait__strand *strand, *in_order = NULL;
+
+    if (__atomic_load_n(&loop->inbox, __ATOMIC_SEQ_CST) == NULL)
+        return;
+    strand = __atomic_exchange_n(&loop->inbox, NULL, __ATOMIC_SEQ_CST);
+    while (strand != NULL) {
+        struct plait__strand *next = strand->next;
+        strand->next = in_order;
+        in_order = strand;
+        strand = next;
+    }
+    while (in_order != NULL) {
+        struct plait__strand *next = in_order->next;
+        push_ready(loop, in_order);
+        in_order = next;
+    }
+}
+
+void plait__strand_ready(struct plait__strand *strand)
+{
+    push_ready(strand->loop, strand);
+}
+
+void plait__strand_wake(struct plait__strand *strand)
+{
+    if (plait__strand_take(strand))
+        push_ready(strand->loop, strand);
+}
+
+/* ---- looking outside, and sleeping ---- */
+
+static void fire_timers(struct plait__loop *loop)
+{
+    struct plait__heap_node *first = plait__heap_first(&loop->timers);
+    int64_t now = first != NULL ? plait__os_now_ns() : 0;
+
+    for (; first != NULL && first->key <= now; first = plait__heap_first(&loop->timers)) {
+        struct plait__strand *strand =
+            (struct plait__strand *)(void *)((char *)first - offsetof(struct plait__strand, timer));
+        plait__heap_remove(&loop->timers, first);
+        strand->has_timed_out = true;
+        plait__strand_wake(strand);
+    }
+}
+
+/* On words that other processes share, and on the poller's descriptor if anybody needs it. */
+static int sleep_on_words(struct plait__loop *loop, int64_t until_ns)
+{
+    struct plait__futex words[WORDS_AT_ONCE + 2] = { { &loop->sleeping, PLAIT__LOOP_ON_WORD } };
+    struct plait__fd fds[2] = { { .fd = -1 } };
+    struct plait__spots spots = { words, 1, fds, 0 };
+    int rc;
+
+    spots.n_words += plait__outside_list(&loop->outside, words + 1, WORDS_AT_ONCE);
+    if (loop->outside.n > WORDS_AT_ONCE)
+        until_ns = plait__deadline_earlier(plait__deadline_after(plait__os_now_ns(), SLICE_NS),
+                                           (plait_deadline){ until_ns })
+                       .ns;
+    if (loop->n_watches > 0) {
+        fds[0] = (struct plait__fd){ .fd = loop->poller_ops->fd(loop->poller),
+                                     .wanted = PLAIT__FD_READ };
+        spots.n_fds = 1;
+    }
+    rc = plait__wait_any(&spots, (plait_deadline){ until_ns });
+    if (loop->n_watches > 0)
+        loop->poller_ops->wait(loop->poller, 0);
+    return rc;
+}
+
+static int sleep_somehow(struct plait__loop *loop, int64_t until_ns, bool on_poller)
+{
+    if (on_poller)
+        return loop->poller_ops->wait(loop->poller, until_ns);
+    if (loop->outside.n > 0)
+        return sleep_on_words(loop, until_ns);
+    return plait__os_futex_wait(&loop->sleeping, PLAIT__LOOP_ON_WORD, until_ns);
+}
+
+static void go_to_sleep(struct plait__loop *loop)
+{
+    struct plait__sleeper *sleeper = plait__sleeper_current();
+    const struct plait__heap_node *first = plait__heap_first(&loop->timers);
+    bool on_poller = loop->n_watches > 0 && loop->outside.n == 0;
+    int rc = 0;
+
+    __atomic_store_n(&loop->sleeping, on_poller ? PLAIT__LOOP_ON_POLLER : PLAIT__LOOP_ON_WORD,
+                     __ATOMIC_SEQ_CST);
+    plait__sleeper_set_current(NULL); /* the thread itself sleeps, for all of them */
+    if (__atomic_load_n(&loop->inbox, __ATOMIC_SEQ_CST) == NULL)
+        rc = sleep_somehow(loop, first != NULL ? first->key : INT64_MAX, on_poller);
+    __atomic_store_n(&loop->sleeping, PLAIT__LOOP_AWAKE, __ATOMIC_SEQ_CST);
+    if (rc < 0 && rc != -EINTR && rc != -ETIMEDOUT && rc != -EAGAIN) /* no memory: not too often */
+        plait_sleep(plait__deadline_after(plait__os_now_ns(), RETRY_NS));
+    plait__sleeper_set_current(sleeper);
+}
+
+static void look_outside(struct plait__loop *loop)
+{
+    loop->since_look = 0;
+    take_inbox(loop);
+    fire_timers(loop);
+    plait__outside_look(&loop->outside, plait__strand_wake);
+    if (loop->n_watches > 0)
+        loop->poller_ops->wait(loop->poller, 0);
+}
+
+/* ---- switching ---- */
+
+/* Begins the oldest of what is fresh, if it can be. */
+static struct plait__strand *begin_fresh(struct plait__loop *loop)
+{
+    struct plait__fresh *fresh = loop->first_fresh, *rest = fresh->next;
+    struct plait__strand *strand = fresh->begin(loop, fresh, loop->n_strands == 0);
+
+    if (strand == NULL && loop->n_strands > 0) {
+        loop->lacks_stacks = true;
+        return NULL;
+    }
+    loop->first_fresh = rest;
+    loop->n_fresh--;
+    return strand;
+}
+
+/* The next one to run that is ready; NULL: there is none. */
+static struct plait__strand *take_ready(struct plait__loop *loop)
+{
+    struct plait__strand *strand;
+
+    while (loop->first_fresh != NULL && !loop->lacks_stacks &&
+           (loop->first == NULL || loop->first_fresh->ticket < loop->first->ticket)) {
+        strand = begin_fresh(loop);
+        if (strand != NULL)
+            return strand;
+    }
+    strand = loop->first;
+    if (strand != NULL)
+        loop->first = strand->next;
+    return strand;
+}
+
+static struct plait__strand *take_next(struct plait__loop *loop)
+{
+    struct plait__strand *strand;
+
+    if (++loop->since_look >= LOOK_EVERY)
+        look_outside(loop);
+    while ((strand = take_ready(loop)) == NULL) {
+        look_outside(loop);
+        if (loop->first == NULL && (loop->first_fresh == NULL || loop->lacks_stacks))
+            go_to_sleep(loop);
+    }
+    return strand;
+}
+
+/* After each switch: what is the running strand's, and what the last one left behind. */
+void plait__strand_arrive(struct plait__strand *strand)
+{
+    struct plait__strand *ended = strand->loop->ended;
+
+    plait__sleeper_set_current(strand->sleeper);
+    if (ended != NULL) {
+        strand->loop->ended = NULL;
+        ended->on_end(ended);
+    }
+}
+
+/* errno belongs to the strand: others, and the loop, may set it meanwhile. */
+void plait__run_others(struct plait__strand *self)
+{
+    struct plait__loop *loop = self->loop;
+    int error = errno;
+    struct plait__strand *next = take_next(loop);
+
+    if (next != self) {
+        self->sleeper = plait__sleeper_current();
+        loop->current = next;
+        plait__context_switch(&self->context, &next->context);
+        plait__strand_arrive(self);
+    }
+    errno = error;
+}
+
+void plait__strand_yield(void)
+{
+    struct plait__strand *self = plait__strand_here();
+
+    push_ready(self->loop, self);
+    plait__run_others(self);
+}
+
+_Noreturn void plait__strand_leave(struct plait__strand *strand)
+{
+    struct plait__loop *loop = strand->loop;
+    struct plait__strand *next;
+
+    plait__strand_unmake(strand);
+    if (loop->is_draining && plait__loop_count(loop) == 0)
+        plait__strand_wake(&loop->root);
+    loop->lacks_stacks = false; /* its own one comes back in a moment */
+    /* release: nothing but the state itself is asked for from now on */
+    __atomic_store_n(&strand->state, PLAIT__STRAND_ENDED, __ATOMIC_RELEASE);
+    next = take_next(loop);
+    loop->ended = strand;
+    loop->current = next;
+    plait__context_leave(&strand->context, &next->context);
+}

@@ -1,0 +1,311 @@
+/* Tasks of kind coroutine.
+ * SPDX-License-Identifier: MIT
+ *
+ * A coroutine and all that plait knows of it lie at the top of its own stack: one that is parked
+ * costs a page, not two, and a start allocates nothing but that stack. Therefore the stack goes back
+ * only when the last reference to the task does.
+ *
+ * What plait_go starts is a struct fresh of a few words until its loop has time for it: a million of
+ * them cost no million of stacks, and another loop may take some over.
+ */
+#include "task/coroutine.h"
+#include "base/assert.h"
+#include "family/self.h"
+#include "loop/loop.h"
+#include "sync/debug.h"
+#include "wait/wait.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct coroutine {
+    plait_task task; /* first: the handle */
+    struct plait__strand strand;
+    struct plait__group children;
+    struct plait__group *group; /* const; NULL: of no one's, it was started with a handle */
+    struct plait__group_member member;
+    void *copied; /* const: the argument, if it is ours to free */
+};
+
+enum {
+    ALIGNMENT = 64
+};
+
+/* For a thread: what its own plait_go starts. */
+static _Thread_local struct plait__group thread_group;
+
+static struct coroutine *coroutine_here(void)
+{
+    struct plait__strand *strand = plait__strand_here();
+
+    return strand != NULL ? strand->task : NULL;
+}
+
+struct plait__group *plait__group_here(void)
+{
+    struct coroutine *here = coroutine_here();
+
+    return here != NULL ? &here->children : &thread_group;
+}
+
+/* ---- a coroutine's life ---- */
+
+static void end(struct plait__strand *strand)
+{
+    struct coroutine *self = strand->task;
+
+    plait__task_unref(&self->task); /* the coroutine's own */
+}
+
+static void run(struct plait__strand *strand)
+{
+    struct coroutine *self = strand->task;
+    plait_task *task = &self->task;
+    plait_outcome outcome = { .kind = PLAIT_RETURNED };
+
+    outcome.code = task->fn(task->arg);
+    if (plait__strand_here() != strand) /* a child that was forked in here: its only thread ends */
+        exit(EXIT_SUCCESS);
+    if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))
+        outcome.kind = PLAIT_CANCELLED;
+    if (plait__group_count(&self->children) != 0) {
+        if (plait__is_cancelled(&task->sleeper))
+            plait__group_cancel(&self->children);
+        plait__mask_cancel();
+        plait__group_wait(&self->children, PLAIT_FOREVER);
+    }
+    free(self->copied);
+    if (plait__debug_locks())
+        plait__debug_ends(false);
+    if (self->group != NULL)
+        plait__group_end(self->group, &self->member);
+    plait__task_set_ended(task, &outcome);
+    plait__strand_leave(strand);
+}
+
+/* On a stack of its own, with two references: the handle's and its own. -ENOMEM */
+static int create(struct coroutine **ret, struct plait__loop *loop, size_t stack_bytes)
+{
+    struct plait__stack stack;
+    struct coroutine *made;
+    uintptr_t at;
+    size_t top_bytes;
+    int rc = plait__stack_get(plait__loop_stacks(loop), stack_bytes, &stack);
+
+    if (rc < 0)
+        return rc;
+    at = ((uintptr_t)stack.low + stack.bytes - sizeof *made) & ~(uintptr_t)(ALIGNMENT - 1);
+    top_bytes = (uintptr_t)stack.low + stack.bytes - at;
+    made = (struct coroutine *)at;
+    memset(made, 0, sizeof *made);
+    made->strand.stack = stack;
+    made->strand.sleeper = &made->task.sleeper;
+    made->strand.task = made;
+    made->strand.fn = run;
+    made->strand.on_end = end;
+    rc = plait__strand_make(loop, &made->strand, top_bytes);
+    if (rc < 0) {
+        plait__stack_put(plait__loop_stacks(loop), &stack);
+        return rc;
+    }
+    made->task.ops = &plait__coroutine_ops;
+    *ret = made;
+    return 0;
+}
+
+static void free_coroutine(plait_task *task)
+{
+    plait__strand_free_stack(&((struct coroutine *)task)->strand);
+}
+
+static void end_at_exit(void)
+{
+    plait__coroutines_end(true);
+}
+
+static int get_loop(struct plait__loop **ret)
+{
+    static int has_handler; /* atomic, relaxed: twice is harmless */
+
+    if (plait__loop_here() == NULL) {
+        plait__self_keep();
+        plait__task_set_handlers();
+        /* after it, so that it comes before: the other tasks are joined when no loop needs them */
+        if (!__atomic_exchange_n(&has_handler, 1, __ATOMIC_RELAXED))
+            atexit(end_at_exit);
+    }
+    return plait__loop_get(ret);
+}
+
+/* ---- with a handle ---- */
+
+int plait__coroutine_create(plait_task **ret, plait_task_fn *fn, void *arg,
+                            const plait_task_opts *opts)
+{
+    struct plait__loop *loop = NULL;
+    struct coroutine *made = NULL;
+    int rc;
+
+    rc = get_loop(&loop);
+    if (rc == 0)
+        rc = create(&made, loop, opts->stack_bytes);
+    if (rc < 0)
+        return rc;
+    rc = plait__task_init(&made->task, PLAIT_COROUTINE, opts);
+    if (rc < 0) {
+        plait__strand_unmake(&made->strand);
+        free_coroutine(&made->task);
+        return rc;
+    }
+    made->task.fn = fn;
+    made->task.arg = arg;
+    *ret = &made->task;
+    return 0;
+}
+
+static int start(plait_task *task, const plait_task_opts *opts)
+{
+    (void)opts;
+    plait__task_ref(task); /* its own */
+    plait__strand_ready(&((struct coroutine *)task)->strand);
+    return 0;
+}
+
+static int join(plait_task *task, plait_deadline until)
+{
+    return plait__task_wait_ended(task, until);
+}
+
+static int look(plait_task *task)
+{
+    return plait__task_has_ended(task) ? 0 : -EAGAIN;
+}
+
+static int terminate(plait_task *task)
+{
+    plait__cancel(&task->sleeper);
+    return 0;
+}
+
+static int refuse_to_kill(plait_task *task)
+{
+    (void)task;
+    return -ENOTSUP;
+}
+
+static void give_up(plait_task *task)
+{
+    if (!plait__task_has_ended(task))
+        plait__cancel(&task->sleeper);
+}
+
+const struct plait__task_ops plait__coroutine_ops = {
+    .start = start,
+    .join = join,
+    .look = look,
+    .terminate = terminate,
+    .kill = refuse_to_kill,
+    .give_up = give_up,
+    .free = free_coroutine,
+};
+
+/* ---- without ---- */
+
+struct fresh {
+    struct plait__fresh fresh; /* first */
+    struct plait__group *group;
+    plait_task_fn *fn;
+    void *arg;
+    plait_task *parent; /* with a reference */
+    bool is_copied;     /* arg is ours to free */
+};
+
+static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh *base, bool last)
+{
+    struct fresh *fresh = (struct fresh *)base;
+    struct coroutine *made = NULL;
+
+    if (create(&made, loop, 0) < 0) {
+        if (!last)
+            return NULL;
+        plait__group_drop(fresh->group); /* no memory, and nobody lives who could give some back */
+        plait__task_unref(fresh->parent);
+        if (fresh->is_copied)
+            free(fresh->arg);
+        free(fresh);
+        return NULL;
+    }
+    plait__task_init(&made->task, PLAIT_COROUTINE, &(plait_task_opts){ 0 }); /* needs no memory */
+    plait__task_unref(made->task.parent);
+    made->task.parent = fresh->parent;
+    made->task.fn = fresh->fn;
+    made->task.arg = fresh->arg;
+    made->copied = fresh->is_copied ? fresh->arg : NULL;
+    made->group = fresh->group;
+    made->member.sleeper = &made->task.sleeper;
+    plait__group_begin(made->group, &made->member);
+    free(fresh);
+    return &made->strand;
+}
+
+int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const void *arg,
+                        size_t arg_bytes)
+{
+    struct plait__loop *loop = plait__loop_here();
+    struct fresh *fresh;
+    int rc = 0;
+
+    if (loop == NULL) {
+        rc = get_loop(&loop);
+        if (rc < 0)
+            return rc;
+    }
+    fresh = malloc(sizeof *fresh);
+    if (fresh == NULL)
+        return -ENOMEM;
+    *fresh = (struct fresh){ .fresh = { .begin = begin }, .group = group, .fn = fn };
+    fresh->arg = (void *)(uintptr_t)arg;
+    if (arg_bytes > 0) {
+        fresh->arg = malloc(arg_bytes);
+        if (fresh->arg == NULL) {
+            free(fresh);
+            return -ENOMEM;
+        }
+        memcpy(fresh->arg, arg, arg_bytes);
+        fresh->is_copied = true;
+    }
+    fresh->parent = plait_task_current();
+    plait__task_ref(fresh->parent);
+    plait__group_add(group);
+    plait__loop_add_fresh(loop, &fresh->fresh);
+    return 0;
+}
+
+/* ---- the end of a thread ---- */
+
+/* Of those that were started with a handle, the daemons are not waited for longer than they take to
+ * notice. */
+static void end_daemon(struct plait__strand *strand)
+{
+    struct coroutine *coroutine = strand->task;
+
+    if (coroutine->task.daemon)
+        plait__cancel(&coroutine->task.sleeper);
+}
+
+void plait__coroutines_end(bool cancel)
+{
+    struct plait__loop *loop = plait__loop_here();
+
+    if (loop == NULL || coroutine_here() != NULL) /* exit in a coroutine: nobody is waited for */
+        return;
+    plait__mask_cancel();
+    if (cancel)
+        plait__group_cancel(&thread_group);
+    plait__group_wait(&thread_group, PLAIT_FOREVER);
+    plait__loop_each(loop, end_daemon);
+    plait__loop_drain(loop);
+    plait__unmask_cancel();
+    plait__loop_end();
+}
