@@ -130,7 +130,7 @@ ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *ca
     if (plait_left_ns(until) == 0)
         return try_at_once(queue, call, until);
     visit = plait__visits_enter(&queue->visits);
-    rc = spin(queue, call, until);
+    rc = plait__may_spin() ? spin(queue, call, until) : -EAGAIN;
     if (rc == -EAGAIN)
         rc = sleep_and_try(queue, call, until);
     /* the wake may have been ours, and others sleep on it, perhaps for less than we wanted */

@@ -22,7 +22,7 @@ enum {
     SLAB_MOST = 512,       /* a larger one would hold everybody up too long */
     KEPT_BYTES = 16 << 10, /* of a free stack; what is below is given back */
     COLOUR = 64,           /* a line of the cache */
-    COLOURS = 48
+    COLOURS = 16
 };
 
 struct plait__stack_cell {

@@ -120,7 +120,7 @@ static int wait_until_free(uint32_t *word, enum want want, plait_deadline until,
             rc = 0;
         } else if (stayed_behind(word, value)) {
             rc = -EDEADLK;
-        } else if (spins < SPINS && until.ns != PLAIT_NOWAIT.ns) {
+        } else if (spins < SPINS && until.ns != PLAIT_NOWAIT.ns && plait__may_spin()) {
             spins++;
             plait__os_cpu_relax();
         } else {

@@ -19,7 +19,7 @@ void plait__group_drop(struct plait__group *group)
     uint32_t before = __atomic_fetch_sub(&group->count, 1, __ATOMIC_ACQ_REL);
 
     if (before == (PLAIT__GROUP_AWAITED | 1))
-        plait__wake_word(&group->count, UINT_MAX);
+        plait__wake_own(&group->count, UINT_MAX);
 }
 
 void plait__group_begin(struct plait__group *group, struct plait__group_member *member)

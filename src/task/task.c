@@ -288,7 +288,7 @@ void plait__task_set_ended(plait_task *task, const plait_outcome *outcome)
     /* release: pairs with the acquire in has_ended, so that who sees the end sees the outcome */
     if (__atomic_exchange_n(&task->state, PLAIT__TASK_ENDED, __ATOMIC_ACQ_REL) ==
         PLAIT__TASK_AWAITED)
-        plait__wake_word(&task->state, UINT_MAX);
+        plait__wake_own(&task->state, UINT_MAX);
 }
 
 bool plait__task_has_ended(const plait_task *task)

@@ -52,10 +52,11 @@ uint32_t plait__task_number_new(void)
 
 void plait__sleeper_fini(struct plait__sleeper *sleeper)
 {
-    int wake_fd = __atomic_exchange_n(&sleeper->wake_fd, 0, __ATOMIC_SEQ_CST);
+    int wake_fd = __atomic_load_n(&sleeper->wake_fd, __ATOMIC_RELAXED); /* only its task made one */
 
     if (wake_fd > 0)
         close(wake_fd - 1);
+    __atomic_store_n(&sleeper->wake_fd, 0, __ATOMIC_RELAXED);
 }
 
 bool plait__is_cancelled(const struct plait__sleeper *sleeper)

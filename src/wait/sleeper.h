@@ -82,6 +82,15 @@ plait_deadline plait__sleep_begins(struct plait__sleeper *sleeper, const uint32_
                                    plait_deadline until);
 void plait__sleep_ends(struct plait__sleeper *sleeper, const uint32_t *word);
 
+/* May the running task look again and again before it sleeps? Who could change something meanwhile
+ * may be another one of its own thread. */
+static inline bool plait__may_spin(void)
+{
+    const struct plait__sleeper *sleeper = plait__sleeper_current();
+
+    return sleeper == NULL || sleeper->ops == NULL;
+}
+
 /* A thread that nobody can cancel, or that has put it off. */
 static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)
 {

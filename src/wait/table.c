@@ -15,13 +15,16 @@ enum {
     BUCKETS = 64
 };
 
+#define ONE_THREAD (UINT64_C(1) << 32)
+
 struct bucket {
-    struct plait__mutex lock;
+    /* atomic, seq_cst: parked tasks, and ONE_THREAD for each thread; the waker's look meets both */
+    uint64_t counts;
     struct plait__list waiters; /* lock; zero before the first use */
+    struct plait__mutex lock;
 };
 
 static struct bucket buckets[BUCKETS];
-static uint32_t waiter_count; /* atomic, seq_cst: add and the waker's look meet here */
 
 static struct bucket *bucket_of(const uint32_t *word)
 {
@@ -47,12 +50,12 @@ bool plait__table_add(struct plait__waiter *waiter, uint32_t *word, uint32_t exp
     bool is_same;
 
     *waiter = (struct plait__waiter){ .word = word, .sleeper = sleeper };
-    __atomic_fetch_add(&waiter_count, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&bucket->counts, 1, __ATOMIC_SEQ_CST);
     is_same = __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected;
     if (is_same)
         plait__list_push_back(&bucket->waiters, &waiter->node);
     else
-        __atomic_fetch_sub(&waiter_count, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_sub(&bucket->counts, 1, __ATOMIC_SEQ_CST);
     plait__mutex_unlock(&bucket->lock);
     return is_same;
 }
@@ -64,7 +67,7 @@ bool plait__table_remove(struct plait__waiter *waiter)
 
     if (!woken) {
         plait__list_remove(&waiter->node);
-        __atomic_fetch_sub(&waiter_count, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_sub(&bucket->counts, 1, __ATOMIC_SEQ_CST);
     }
     plait__mutex_unlock(&bucket->lock);
     return woken;
@@ -79,14 +82,26 @@ bool plait__table_was_woken(const struct plait__waiter *waiter)
     return woken;
 }
 
-unsigned plait__table_wake(const uint32_t *word, unsigned n)
+void plait__table_sleeps(const uint32_t *word)
 {
-    struct bucket *bucket;
-    unsigned woken = 0;
+    __atomic_fetch_add(&bucket_of(word)->counts, ONE_THREAD, __ATOMIC_SEQ_CST);
+}
 
+void plait__table_slept(const uint32_t *word)
+{
+    __atomic_fetch_sub(&bucket_of(word)->counts, ONE_THREAD, __ATOMIC_SEQ_CST);
+}
+
+unsigned plait__table_wake(const uint32_t *word, unsigned n, bool *ret_has_threads)
+{
+    struct bucket *bucket = bucket_of(word);
+    unsigned woken = 0;
     /* a read-modify-write, not a load: whatever order the word was stored with, that store happens
      * before the look of every waiter whose increment comes after this one */
-    if (__atomic_fetch_add(&waiter_count, 0, __ATOMIC_SEQ_CST) == 0)
+    uint64_t counts = __atomic_fetch_add(&bucket->counts, 0, __ATOMIC_SEQ_CST);
+
+    *ret_has_threads = counts >= ONE_THREAD;
+    if ((uint32_t)counts == 0)
         return 0;
     bucket = lock_bucket(word);
     list_for_each_safe(node, &bucket->waiters)
@@ -97,7 +112,7 @@ unsigned plait__table_wake(const uint32_t *word, unsigned n)
         if (waiter->word != word)
             continue;
         plait__list_remove(&waiter->node);
-        __atomic_fetch_sub(&waiter_count, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_sub(&bucket->counts, 1, __ATOMIC_SEQ_CST);
         waiter->woken = true;
         /* under the lock: once it sees `woken`, the waiter may return and its stack be gone */
         waiter->sleeper->ops->unpark(waiter->sleeper);
@@ -111,5 +126,4 @@ void plait__table_reset(void)
 {
     for (int i = 0; i < BUCKETS; i++)
         buckets[i] = (struct bucket){ 0 };
-    waiter_count = 0;
 }

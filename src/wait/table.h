@@ -1,4 +1,4 @@
-/* The parked tasks of this process, by the word that they wait for.
+/* The parked tasks of this process, by the word that they wait for; and how many threads sleep.
  * SPDX-License-Identifier: MIT
  */
 #ifndef PLAIT__WAIT_TABLE_H
@@ -22,8 +22,13 @@ bool plait__table_add(struct plait__waiter *waiter, uint32_t *word, uint32_t exp
 bool plait__table_remove(struct plait__waiter *waiter);
 /* Has a waker taken it out? */
 bool plait__table_was_woken(const struct plait__waiter *waiter);
-/* Wakes up to n tasks parked on the word, first come first; how many it woke. */
-unsigned plait__table_wake(const uint32_t *word, unsigned n);
+/* Wakes up to n tasks parked on the word, first come first; how many it woke. Does perhaps a thread
+ * of this process sleep on it, too? */
+unsigned plait__table_wake(const uint32_t *word, unsigned n, bool *ret_has_threads);
+
+/* Around each sleep of a thread on the word: before the kernel compares it. */
+void plait__table_sleeps(const uint32_t *word);
+void plait__table_slept(const uint32_t *word);
 
 /* In a forked child: whoever was parked, or held a bucket's lock, is not in this process. */
 void plait__table_reset(void);

@@ -51,8 +51,11 @@ static int wait_word_thread(struct plait__sleeper *sleeper, uint32_t *word, uint
 {
     for (;;) {
         plait_deadline soon = plait__sleep_begins(sleeper, word, until);
-        int rc = plait__sleeps_deeply(sleeper) ? plait__os_futex_wait(word, expected, soon.ns)
-                                               : sleep_cancellable(sleeper, word, expected, soon);
+        int rc;
+        plait__table_sleeps(word);
+        rc = plait__sleeps_deeply(sleeper) ? plait__os_futex_wait(word, expected, soon.ns)
+                                           : sleep_cancellable(sleeper, word, expected, soon);
+        plait__table_slept(word);
         plait__sleep_ends(sleeper, word);
         if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != expected)
             return 0;
@@ -116,9 +119,19 @@ int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until)
 
 void plait__wake_word(uint32_t *word, unsigned n)
 {
-    unsigned woken = plait__table_wake(word, n);
+    bool has_threads;
+    unsigned woken = plait__table_wake(word, n, &has_threads);
 
     if (woken < n)
+        plait__os_futex_wake(word, n == UINT_MAX ? UINT_MAX : n - woken);
+}
+
+void plait__wake_own(uint32_t *word, unsigned n)
+{
+    bool has_threads;
+    unsigned woken = plait__table_wake(word, n, &has_threads);
+
+    if (woken < n && has_threads)
         plait__os_futex_wake(word, n == UINT_MAX ? UINT_MAX : n - woken);
 }
 

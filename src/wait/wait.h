@@ -30,6 +30,8 @@ int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until);
 /* Wake up to n tasks that wait for the word; UINT_MAX: all. The word must have been changed before.
  */
 void plait__wake_word(uint32_t *word, unsigned n);
+/* The same for a word that no other process waits for: makes no system call when no thread sleeps. */
+void plait__wake_own(uint32_t *word, unsigned n);
 
 /* How long a sleep may last where others may die: who was to wake us may have been killed before it
  * did. `round` counts the sleeps of one wait; the first ones are shorter, none is longer than 100 ms.

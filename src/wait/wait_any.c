@@ -43,6 +43,18 @@ static int sleep_on_fds(struct plait__spots *spots, plait_deadline until)
 
 /* ---- a thread ---- */
 
+static int sleep_counted(const struct plait__futex *words, size_t n, int64_t until_ns)
+{
+    int rc;
+
+    for (size_t i = 0; i < n; i++)
+        plait__table_sleeps(words[i].word);
+    rc = plait__os_futex_wait_any(words, n, until_ns);
+    for (size_t i = 0; i < n; i++)
+        plait__table_slept(words[i].word);
+    return rc;
+}
+
 static int sleep_on_words(struct plait__sleeper *sleeper, struct plait__spots *spots,
                           plait_deadline until)
 {
@@ -53,7 +65,7 @@ static int sleep_on_words(struct plait__sleeper *sleeper, struct plait__spots *s
     if (!plait__sleeps_deeply(sleeper))
         spots->words[n++] = (struct plait__futex){ &sleeper->cancel, 0 };
     soon = plait__sleep_begins(sleeper, NULL, until);
-    rc = plait__os_futex_wait_any(spots->words, n, soon.ns);
+    rc = sleep_counted(spots->words, n, soon.ns);
     plait__sleep_ends(sleeper, NULL);
     if (rc == -EAGAIN || has_changed(spots))
         return 0;
@@ -91,7 +103,7 @@ static void watch_words(void *arg)
     struct helper *helper = arg;
 
     plait__os_thread_set_name("plait-select");
-    helper->rc = plait__os_futex_wait_any(helper->words, helper->n, INT64_MAX);
+    helper->rc = sleep_counted(helper->words, helper->n, INT64_MAX);
     plait__os_eventfd_raise(helper->bell);
 }
 

@@ -218,7 +218,7 @@ static ssize_t wait_until_ready(struct selection *selection, plait_deadline unti
 {
     ssize_t rc = look_first(selection, until);
 
-    if (rc == 0 && spin(selection))
+    if (rc == 0 && plait__may_spin() && spin(selection))
         rc = look_first(selection, until);
     if (rc == 0)
         rc = sleep_until_ready(selection, until);

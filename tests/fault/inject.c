@@ -37,6 +37,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -88,6 +89,7 @@ enum class {
     X(fallocate, MEMORY, 1)           \
     X(posix_fallocate, DISK, 1)       \
     X(madvise, MEMORY, 0)             \
+    X(mincore, ONCE, 0)               \
     X(mprotect, MEMORY, 0)            \
     X(fstat, ONCE, 0)                 \
     X(stat, ONCE, 0)                  \
@@ -104,6 +106,9 @@ enum class {
     X(recvmsg, ONCE, 1)               \
     X(ppoll, ONCE, 1)                 \
     X(poll, ONCE, 1)                  \
+    X(epoll_create1, FILES, 0)        \
+    X(epoll_ctl, MEMORY, 0)           \
+    X(epoll_wait, ONCE, 1)            \
     X(fork, TASKS, 0)                 \
     X(clone, TASKS, 0)                \
     X(pthread_create, TASKS, 0)       \
@@ -123,7 +128,8 @@ enum class {
     X(sys_waitid, ONCE, 1)            \
     X(sys_futex, ONCE, 1)             \
     X(sys_renameat2, DISK, 0)         \
-    X(sys_close_range, ONCE, 0)
+    X(sys_close_range, ONCE, 0)       \
+    X(sys_epoll_pwait2, ONCE, 1)
 
 enum kind {
 #define X(name, class, interruptible) KIND_##name,
@@ -384,6 +390,7 @@ WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t n, off_t at), (fd, byte
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1)
 WRAP(int, fallocate, (int fd, int how, off_t at, off_t n), (fd, how, at, n), -1)
 WRAP(int, madvise, (void *at, size_t n, int how), (at, n, how), -1)
+WRAP(int, mincore, (void *at, size_t n, unsigned char *ret), (at, n, ret), -1)
 WRAP(int, mprotect, (void *at, size_t n, int how), (at, n, how), -1)
 WRAP(int, fstat, (int fd, struct stat *ret), (fd, ret), -1)
 WRAP(int, stat, (const char *path, struct stat *ret), (path, ret), -1)
@@ -400,6 +407,8 @@ WRAP(int, access, (const char *path, int how), (path, how), -1)
 WRAP(int, mkdir, (const char *path, mode_t how), (path, how), -1)
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags), -1)
 WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags), -1)
+WRAP(int, epoll_create1, (int flags), (flags), -1)
+WRAP(int, epoll_wait, (int epoll, struct epoll_event *ret, int n, int ms), (epoll, ret, n, ms), -1)
 WRAP(int, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms), -1)
 WRAP(int, ppoll,
      (struct pollfd * fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
@@ -491,6 +500,15 @@ static enum kind kind_of_fcntl(int what, long arg)
     }
 }
 
+int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
+{
+    enum kind kind = what == EPOLL_CTL_DEL ? KIND_NONE : KIND_epoll_ctl; /* to remove cannot fail */
+
+    return fails(kind, __builtin_return_address(0), false)
+               ? -1
+               : REAL(epoll_ctl)(epoll, what, fd, event);
+}
+
 int fcntl(int fd, int what, ...)
 {
     va_list rest;
@@ -544,6 +562,8 @@ static enum kind kind_of_call(long number, long operation)
         return KIND_sys_renameat2;
     case SYS_close_range:
         return KIND_sys_close_range;
+    case SYS_epoll_pwait2:
+        return KIND_sys_epoll_pwait2;
     default:
         return KIND_NONE;
     }

@@ -36,11 +36,13 @@ ERRORS = {
     "chdir": ("EACCES", "EIO"), "setpriority": ("EPERM", "EACCES"), "execve": ("ENOMEM", "EAGAIN", "EACCES", "ETXTBSY"),
     "sys_clone": ("EAGAIN", "ENOMEM", "EMFILE"), "sys_pidfd_open": TABLES, "sys_pidfd_send_signal": ("EPERM",),
     "sys_waitid": ("EINTR",), "sys_futex": ("EINTR",), "sys_close_range": ("ENOSYS", "ENOMEM"),
+    "mincore": ("EAGAIN",), "epoll_create1": TABLES, "epoll_ctl": ("ENOMEM", "ENOSPC"), "epoll_wait": ("EINTR",),
+    "sys_epoll_pwait2": ("EINTR",),
 }
 # What may also be used up for good.
 LASTING = {"malloc", "calloc", "realloc", "mmap", "open", "fopen", "opendir", "pipe2", "socketpair", "eventfd", "memfd_create",
            "mkostemp", "signalfd", "fcntl_dup", "write", "pwrite", "fork", "clone", "pthread_create", "sys_clone",
-           "sys_pidfd_open", "openat", "socket", "fallocate", "posix_fallocate", "madvise"}
+           "sys_pidfd_open", "openat", "socket", "fallocate", "posix_fallocate", "madvise", "epoll_create1", "epoll_ctl"}
 
 
 @dataclasses.dataclass(frozen=True)
