@@ -16,7 +16,6 @@ enum {
 };
 
 struct plait__loop {
-    struct plait__strand *current;
     struct plait__strand *first, *last; /* ready */
     struct plait__fresh *first_fresh, *last_fresh;
     size_t n_fresh;
@@ -39,9 +38,6 @@ struct plait__loop {
     struct plait__strand root;
     struct plait__loop *next; /* idle lock */
 };
-
-extern _Thread_local struct plait__loop *plait__loop_of_thread
-    __attribute__((tls_model("initial-exec")));
 
 /* How a strand waits (park.c). */
 extern const struct plait__park_ops plait__strand_ops;

@@ -16,11 +16,6 @@ static struct plait__loop *idle; /* idle lock */
 
 /* ---- strands ---- */
 
-struct plait__strand *plait__strand_here(void)
-{
-    return plait__loop_of_thread != NULL ? plait__loop_of_thread->current : NULL;
-}
-
 static void enter(void *arg)
 {
     struct plait__strand *strand = arg;
@@ -55,17 +50,12 @@ void plait__strand_unmake(struct plait__strand *strand)
 void plait__strand_free_stack(struct plait__strand *strand)
 {
     struct plait__stack stack = strand->stack; /* the strand lies on it */
+    struct plait__loop *loop = plait__loop_here();
 
-    plait__context_fini(&strand->context);
-    plait__stack_put(plait__loop_of_thread != NULL ? &plait__loop_of_thread->stacks : NULL, &stack);
+    plait__stack_put(loop != NULL ? &loop->stacks : NULL, &stack);
 }
 
 /* ---- loops ---- */
-
-struct plait__loop *plait__loop_here(void)
-{
-    return plait__loop_of_thread;
-}
 
 struct plait__stacks *plait__loop_stacks(struct plait__loop *loop)
 {
@@ -103,13 +93,13 @@ static void add_root(struct plait__loop *loop)
     /* seq_cst: the partner is plait__cancel, which sees it, or is seen by the next wait */
     __atomic_store_n(&sleeper->ops, &plait__strand_ops, __ATOMIC_SEQ_CST);
     plait__sleeper_set_current(sleeper);
-    loop->current = &loop->root;
+    plait__strand_of_thread = &loop->root;
 }
 
 int plait__loop_get(struct plait__loop **ret)
 {
     static int has_handler; /* atomic, relaxed: twice is harmless */
-    struct plait__loop *loop = plait__loop_of_thread;
+    struct plait__loop *loop = plait__loop_here();
 
     if (loop == NULL) {
         if (!__atomic_exchange_n(&has_handler, 1, __ATOMIC_RELAXED) &&
@@ -128,7 +118,6 @@ int plait__loop_get(struct plait__loop **ret)
             return -ENOMEM;
         }
         add_root(loop);
-        plait__loop_of_thread = loop;
     }
     *ret = loop;
     return 0;
@@ -136,18 +125,19 @@ int plait__loop_get(struct plait__loop **ret)
 
 void plait__loop_end(void)
 {
-    struct plait__loop *loop = plait__loop_of_thread;
+    struct plait__loop *loop = plait__loop_here();
     struct plait__sleeper *sleeper;
 
     if (loop == NULL)
         return;
-    PLAIT__ASSERT(loop->current == &loop->root && loop->n_strands == 0 && loop->n_fresh == 0);
+    PLAIT__ASSERT(plait__strand_of_thread == &loop->root && loop->n_strands == 0 &&
+                  loop->n_fresh == 0);
     sleeper = loop->root.sleeper;
     __atomic_store_n(&sleeper->ops, NULL, __ATOMIC_SEQ_CST);
     plait__sleeper_set_current(sleeper == &loop->own_sleeper ? NULL : sleeper);
     plait__stacks_fini(&loop->stacks);
     plait__context_fini(&loop->root.context);
-    plait__loop_of_thread = NULL;
+    plait__strand_of_thread = NULL;
     plait__mutex_lock(&idle_lock);
     loop->next = idle;
     idle = loop;
@@ -161,7 +151,7 @@ void plait__loop_forget(void)
     idle_lock = (struct plait__mutex){ 0 };
     idle = NULL; /* their pollers are shared with the parent */
     plait__stacks_reset();
-    plait__loop_of_thread = NULL;
+    plait__strand_of_thread = NULL;
     if (sleeper != NULL && sleeper->ops == &plait__strand_ops)
         plait__sleeper_set_current(NULL);
 }

@@ -67,9 +67,6 @@ struct plait__fresh {
     struct plait__strand *(*begin)(struct plait__loop *loop, struct plait__fresh *fresh, bool last);
 };
 
-/* The loop of this thread; NULL: it has none. Not inlined: its address must not be kept over a
- * switch … which is harmless here, as a strand never changes its thread. */
-struct plait__loop *plait__loop_here(void);
 /* That, made at the first call. 0, -ENOMEM. */
 int plait__loop_get(struct plait__loop **ret);
 /* Ends the loop of this thread, if there is one. pre: no strand is left but the root. */
@@ -77,8 +74,23 @@ void plait__loop_end(void);
 /* In a forked child: the running strand becomes the thread itself, all others are forgotten. */
 void plait__loop_forget(void);
 
-/* The strand that runs in this thread; NULL: it has no loop. */
-struct plait__strand *plait__strand_here(void);
+/* Only for the next function. */
+extern _Thread_local struct plait__strand *plait__strand_of_thread
+    __attribute__((tls_model("initial-exec")));
+
+/* The strand that runs in this thread; NULL: it has no loop. A strand never changes its thread, so
+ * the variable's address may be kept over a switch. */
+static inline struct plait__strand *plait__strand_here(void)
+{
+    return plait__strand_of_thread;
+}
+
+/* The loop of this thread; NULL: it has none. */
+static inline struct plait__loop *plait__loop_here(void)
+{
+    return plait__strand_of_thread != NULL ? plait__strand_of_thread->loop : NULL;
+}
+
 /* A strand on that stack, to run fn; fn must not return but leave by plait__strand_leave. Ready to be
  * run next. The other fields are set already, all others zero. 0, -ENOMEM. */
 int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes);

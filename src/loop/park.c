@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "base/assert.h"
-#include "wait/wait.h"
 #include "loop/inside.h"
+#include "wait/wait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void unpark(struct plait__sleeper *sleeper)
 
     for (;;) {
         if (plait__strand_take(strand)) {
-            if (strand->loop == plait__loop_of_thread)
+            if (strand->loop == plait__loop_here())
                 plait__strand_ready(strand);
             else
                 plait__loop_post(strand->loop, strand);

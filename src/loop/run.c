@@ -23,7 +23,8 @@ enum {
     RETRY_NS = 1 * 1000 * 1000, /* after a sleep that the kernel refused */
 };
 
-_Thread_local struct plait__loop *plait__loop_of_thread __attribute__((tls_model("initial-exec")));
+_Thread_local struct plait__strand *plait__strand_of_thread
+    __attribute__((tls_model("initial-exec")));
 
 /* ---- ready ---- */
 
@@ -242,7 +243,7 @@ void plait__run_others(struct plait__strand *self)
 
     if (next != self) {
         self->sleeper = plait__sleeper_current();
-        loop->current = next;
+        plait__strand_of_thread = next;
         plait__context_switch(&self->context, &next->context);
         plait__strand_arrive(self);
     }
@@ -270,6 +271,6 @@ _Noreturn void plait__strand_leave(struct plait__strand *strand)
     __atomic_store_n(&strand->state, PLAIT__STRAND_ENDED, __ATOMIC_RELEASE);
     next = take_next(loop);
     loop->ended = strand;
-    loop->current = next;
+    plait__strand_of_thread = next;
     plait__context_leave(&strand->context, &next->context);
 }

@@ -33,7 +33,19 @@ enum {
 };
 
 /* For a thread: what its own plait_go starts. */
-static _Thread_local struct plait__group thread_group;
+static _Thread_local struct plait__group thread_group __attribute__((tls_model("initial-exec")));
+
+enum {
+    SPARE_COROUTINES = 32,
+    SPARE_FRESH = 1024
+};
+
+/* Of this thread, as they were left: a start takes no lock, and asks nobody. */
+static _Thread_local struct {
+    struct plait__strand *coroutines; /* on default stacks */
+    struct plait__fresh *fresh;
+    unsigned n_coroutines, n_fresh;
+} spare __attribute__((tls_model("initial-exec")));
 
 static struct coroutine *coroutine_here(void)
 {
@@ -84,14 +96,26 @@ static void run(struct plait__strand *strand)
     plait__strand_leave(strand);
 }
 
-/* On a stack of its own, with two references: the handle's and its own. -ENOMEM */
+static int get_stack(struct plait__loop *loop, size_t stack_bytes, struct plait__stack *ret)
+{
+    struct plait__strand *strand = spare.coroutines;
+
+    if (strand == NULL || stack_bytes != 0)
+        return plait__stack_get(plait__loop_stacks(loop), stack_bytes, ret);
+    spare.coroutines = strand->next;
+    spare.n_coroutines--;
+    *ret = strand->stack;
+    return 0;
+}
+
+/* On a stack of its own, not ready yet. -ENOMEM */
 static int create(struct coroutine **ret, struct plait__loop *loop, size_t stack_bytes)
 {
     struct plait__stack stack;
     struct coroutine *made;
     uintptr_t at;
     size_t top_bytes;
-    int rc = plait__stack_get(plait__loop_stacks(loop), stack_bytes, &stack);
+    int rc = get_stack(loop, stack_bytes, &stack);
 
     if (rc < 0)
         return rc;
@@ -116,7 +140,34 @@ static int create(struct coroutine **ret, struct plait__loop *loop, size_t stack
 
 static void free_coroutine(plait_task *task)
 {
-    plait__strand_free_stack(&((struct coroutine *)task)->strand);
+    struct plait__strand *strand = &((struct coroutine *)task)->strand;
+
+    plait__context_fini(&strand->context);
+    if (strand->stack.size_class == PLAIT__STACK_DEFAULT && plait__loop_here() != NULL &&
+        spare.n_coroutines < SPARE_COROUTINES) {
+        strand->next = spare.coroutines;
+        spare.coroutines = strand;
+        spare.n_coroutines++;
+        return;
+    }
+    plait__strand_free_stack(strand);
+}
+
+/* At the end of the thread's loop. */
+static void free_spare(void)
+{
+    struct plait__strand *strand;
+    struct plait__fresh *fresh;
+
+    while ((strand = spare.coroutines) != NULL) {
+        spare.coroutines = strand->next;
+        plait__strand_free_stack(strand);
+    }
+    while ((fresh = spare.fresh) != NULL) {
+        spare.fresh = fresh->next;
+        free(fresh);
+    }
+    spare.n_coroutines = spare.n_fresh = 0;
 }
 
 static void end_at_exit(void)
@@ -221,6 +272,28 @@ struct fresh {
     bool is_copied;     /* arg is ours to free */
 };
 
+static struct fresh *get_fresh(void)
+{
+    struct plait__fresh *fresh = spare.fresh;
+
+    if (fresh == NULL)
+        return malloc(sizeof(struct fresh));
+    spare.fresh = fresh->next;
+    spare.n_fresh--;
+    return (struct fresh *)fresh;
+}
+
+static void put_fresh(struct fresh *fresh)
+{
+    if (spare.n_fresh == SPARE_FRESH) {
+        free(fresh);
+        return;
+    }
+    fresh->fresh.next = spare.fresh;
+    spare.fresh = &fresh->fresh;
+    spare.n_fresh++;
+}
+
 static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh *base, bool last)
 {
     struct fresh *fresh = (struct fresh *)base;
@@ -233,7 +306,7 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
         plait__task_unref(fresh->parent);
         if (fresh->is_copied)
             free(fresh->arg);
-        free(fresh);
+        put_fresh(fresh);
         return NULL;
     }
     plait__task_init(&made->task, PLAIT_COROUTINE, &(plait_task_opts){ 0 }); /* needs no memory */
@@ -245,7 +318,7 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
     made->group = fresh->group;
     made->member.sleeper = &made->task.sleeper;
     plait__group_begin(made->group, &made->member);
-    free(fresh);
+    put_fresh(fresh);
     return &made->strand;
 }
 
@@ -261,7 +334,7 @@ int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const voi
         if (rc < 0)
             return rc;
     }
-    fresh = malloc(sizeof *fresh);
+    fresh = get_fresh();
     if (fresh == NULL)
         return -ENOMEM;
     *fresh = (struct fresh){ .fresh = { .begin = begin }, .group = group, .fn = fn };
@@ -269,7 +342,7 @@ int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const voi
     if (arg_bytes > 0) {
         fresh->arg = malloc(arg_bytes);
         if (fresh->arg == NULL) {
-            free(fresh);
+            put_fresh(fresh);
             return -ENOMEM;
         }
         memcpy(fresh->arg, arg, arg_bytes);
@@ -307,5 +380,6 @@ void plait__coroutines_end(bool cancel)
     plait__loop_each(loop, end_daemon);
     plait__loop_drain(loop);
     plait__unmask_cancel();
+    free_spare();
     plait__loop_end();
 }
