@@ -15,6 +15,10 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/plait-config.cmake ${CMAKE_CURRENT_BIN
 
 # The .pc file names its folders by its own place, so that an installed tree may be moved or staged.
 file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+set(pc_uring "")
+if(PLAIT_HAS_URING)
+    set(pc_uring " -luring")
+endif()
 configure_file(cmake/plait.pc.in plait.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/plait.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

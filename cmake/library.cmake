@@ -17,6 +17,9 @@ foreach(library plait-static plait-shared)
         $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_link_libraries(${library} PUBLIC Threads::Threads PRIVATE $<BUILD_INTERFACE:plait-flags>)
+    if(PLAIT_HAS_URING)
+        target_link_libraries(${library} PRIVATE uring)
+    endif()
     set_target_properties(${library} PROPERTIES OUTPUT_NAME plait LINKER_LANGUAGE C)
 endforeach()
 set_target_properties(plait-shared PROPERTIES

@@ -55,6 +55,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/family/segment_path.c
     # wait: the one place that knows how a task sleeps
     src/wait/mutex.c
+    src/wait/scope.c
     src/wait/sleeper.c
     src/wait/table.c
     src/wait/time.c
@@ -97,16 +98,21 @@ set(PLAIT_LIBRARY_SOURCES
     src/chan/select.c
     src/chan/visits.c
     # loop: what runs the coroutines of a thread
+    src/loop/balance.c
     src/loop/life.c
     src/loop/outside.c
     src/loop/park.c
+    src/loop/poller.c
     src/loop/poller_epoll.c
+    src/loop/poller_uring.c
     src/loop/run.c
     src/loop/stacks.c
     # task: tasks, their kinds, the keeper
     src/task/coroutine.c
     src/task/coroutine_calls.c
     src/task/group.c
+    src/task/group_calls.c
+    src/task/helpers.c
     src/task/keeper.c
     src/task/keeper_commands.c
     src/task/keeper_crews.c
@@ -211,7 +217,9 @@ set(PLAIT_TOOL_SOURCES
     src/cmd/map/writer.c
 )
 
-# The optional dependency: two files for each use, and what they share.
+# The optional dependencies: two files for each use, and what they share.
+set(stand_in $<IF:$<BOOL:${PLAIT_HAS_URING}>,,_none>)
+list(APPEND PLAIT_LIBRARY_SOURCES src/os/uring${stand_in}.c src/os/uring_setup${stand_in}.c)
 set(stand_in $<IF:$<BOOL:${PLAIT_HAS_JANSSON}>,,_none>)
 list(APPEND PLAIT_TOOL_SOURCES src/cmd/info_json${stand_in}.c src/cmd/map/json${stand_in}.c)
 if(PLAIT_HAS_JANSSON)
@@ -220,7 +228,7 @@ endif()
 
 # A source that was forgotten here is said, and in the checks an error.
 file(GLOB_RECURSE found RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS src/*.c)
-list(FILTER found EXCLUDE REGEX "(_test|_fuzz|json|json_none|cmd/main)\\.c$")
+list(FILTER found EXCLUDE REGEX "(_test|_fuzz|json|json_none|os/uring(_setup)?|os/uring(_setup)?_none|cmd/main)\\.c$")
 list(REMOVE_ITEM found ${PLAIT_LIBRARY_SOURCES} ${PLAIT_TOOL_SOURCES})
 set(severity WARNING)
 if(PLAIT_WERROR)

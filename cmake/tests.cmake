@@ -23,9 +23,9 @@ target_include_directories(plait-step PUBLIC tests/harness include src)
 target_link_libraries(plait-step PRIVATE plait-flags)
 
 # Registers one ctest entry, and with FALLBACKS a second one in which every probe of os/ is switched off: a 5.10 kernel's
-# profile.
+# profile. With LOOPS another one in which loops stand on io_uring.
 function(plait_register name label)
-    cmake_parse_arguments(arg "FALLBACKS" "TIMEOUT" "COMMAND" ${ARGN})
+    cmake_parse_arguments(arg "FALLBACKS;LOOPS" "TIMEOUT" "COMMAND" ${ARGN})
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 60)
     endif()
@@ -39,6 +39,11 @@ function(plait_register name label)
         add_test(NAME ${name}-fallbacks COMMAND ${arg_COMMAND})
         set_tests_properties(${name}-fallbacks PROPERTIES
             LABELS "${label};fallbacks" ENVIRONMENT "${environment};PLAIT_DISABLE=all" ${common})
+    endif()
+    if(arg_LOOPS)
+        add_test(NAME ${name}-uring COMMAND ${arg_COMMAND})
+        set_tests_properties(${name}-uring PROPERTIES
+            LABELS "${label};loops" ENVIRONMENT "${environment};PLAIT_LOOP=uring" ${common})
     endif()
 endfunction()
 
@@ -57,6 +62,9 @@ function(plait_test_program file label)
     set(fallbacks "")
     if(name MATCHES "^(os|family|wait|sync|chan|loop|task|contract)-") # what stands on a probe
         set(fallbacks FALLBACKS)
+    endif()
+    if(name MATCHES "^loop-|coroutine|-loop") # what stands on a loop's back-end
+        list(APPEND fallbacks LOOPS)
     endif()
     plait_register(${name} ${label} COMMAND ${name}-test ${fallbacks})
 endfunction()

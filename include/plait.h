@@ -12,6 +12,7 @@
 #include <plait/event.h>
 #include <plait/export.h>
 #include <plait/future.h>
+#include <plait/group.h>
 #include <plait/init.h>
 #include <plait/lock.h>
 #include <plait/log.h>
@@ -23,6 +24,7 @@
 #include <plait/priority_queue.h>
 #include <plait/queue.h>
 #include <plait/rwlock.h>
+#include <plait/scope.h>
 #include <plait/segment.h>
 #include <plait/segment_queue.h>
 #include <plait/select.h>

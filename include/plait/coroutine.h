@@ -65,6 +65,22 @@ PLAIT_API int plait_go(plait_task_fn *fn, void *arg);
  */
 PLAIT_API int plait_go_copy(plait_task_fn *fn, const void *arg, size_t arg_bytes);
 
+/* Let coroutines run on several threads: start so many threads with a loop each, which together with
+ * the calling thread's share what plait_go starts. A coroutine that has begun stays where it is; one
+ * that has not may be begun by whichever of them has nothing to do. May be called again, to add some.
+ *
+ *   threads   how many to start beside the calling one.
+ *   Blocks    no.
+ *   From      a task that is no coroutine. The threads end with the process.
+ *   Errors    -EINVAL         threads is more than 1024.
+ *             -EAGAIN         a limit on threads; those that could be started stay.
+ *             -ENOMEM         no memory.
+ *             -EBUSY          called by a coroutine.
+ *   Fork      the child has none of them.
+ *   Since     0.1
+ */
+PLAIT_API int plait_loops_start(unsigned threads);
+
 /* Let all others run that are ready in this thread: Python's sleep(0).
  *
  *   Blocks    until they have waited or ended. Not a cancellation point.

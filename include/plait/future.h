@@ -83,7 +83,7 @@ typedef struct plait_result {
     int signal;            /* the signal that ended its worker; else 0 */
     bool core;             /* its worker dumped core */
     unsigned starts;       /* how often its function was entered */
-    int64_t run_ns;        /* how long it ran, the last time */
+    int64_t run_ns;        /* how long it ran, the last time; 0: that was not measured */
 } plait_result;
 
 /* What plait_future_then calls. */

@@ -3,7 +3,7 @@
  *
  *     plait_waitable on[3];
  *     plait_queue_on_get(&on[0], jobs);
- *     plait_task_on_end(&on[1], worker);
+ *     plait_task_on_end(&on[1], worker);            // or plait_future_on_end
  *     plait_on_fd(&on[2], fd, PLAIT_READABLE);
  *     ...
  *     switch (plait_select(on, 3, plait_after_ms(500))) {
@@ -42,21 +42,22 @@ enum {
  *   until     how long to wait.
  *   Returns   the index of the first one in the array that is ready. Who must not neglect those
  *             behind it uses plait_select_all.
- *   Blocks    until one is ready or the deadline. A cancellation point: what is ready already is
- *             told also in a cancelled task. Neither a signal handler nor pthread_cancel ends
- *             it. Whatever the deadline, a task that was stopped in the middle of a get is waited
- *             for, for some 100 ms.
+ *   Blocks    until one is ready or the deadline. Callbacks of futures may be called. A
+ *             cancellation point: what is ready already is told also in a cancelled task. Neither
+ *             a signal handler nor pthread_cancel ends it. Whatever the deadline, a task that was
+ *             stopped in the middle of a get is waited for, for some 100 ms.
  *   From      any task.
  *   Errors    -ETIMEDOUT  none was ready until the deadline.
  *             -ECANCELED  the caller was asked to end.
  *             -EPIPE      one of the queues was destroyed; it must not be used any more.
  *             -EBADF      one of the pipes was closed by plait_pipe_close.
- *             -ECHILD     one of the tasks was started by another process.
+ *             -ECHILD     one of the tasks or futures is another process's.
  *             -EINVAL     on is NULL and n is not 0, or n is more than PLAIT_SELECT_MAX.
  *             -ENOMEM     no memory.
  *             -EMFILE     no descriptor is left, and one is needed to be cancelled.
  *             -EUSERS     this process cannot join the family.
- *   Fork      usable in the child; so are the waitables, but those of tasks (-ECHILD).
+ *   Fork      usable in the child; so are the waitables, but those of tasks and futures
+ *             (-ECHILD).
  *   Since     0.1
  */
 PLAIT_API ssize_t plait_select(const plait_waitable *on, size_t n, plait_deadline until);

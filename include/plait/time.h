@@ -69,6 +69,7 @@ PLAIT_API int64_t plait_left_ns(plait_deadline until);
  *   Blocks    until the deadline. A cancellation point.
  *   From      any task.
  *   Errors    -ECANCELED  the task was asked to end before the deadline.
+ *             -ETIMEDOUT  a scope's deadline came first (plait/scope.h).
  *   Fork      usable in the child.
  *   Since     0.1
  */

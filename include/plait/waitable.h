@@ -22,6 +22,7 @@
 PLAIT_BEGIN
 
 struct plait_event;
+struct plait_future;
 struct plait_pipe;
 struct plait_queue;
 struct plait_task;
@@ -118,6 +119,20 @@ PLAIT_API int plait_event_on_set(plait_waitable *ret, struct plait_event *event)
  *   Since     0.1
  */
 PLAIT_API int plait_task_on_end(plait_waitable *ret, struct plait_task *task);
+
+/* Ready when a future is, so that plait_future_get does not wait.
+ *
+ *   ret       filled; untouched on failure.
+ *   future    the future, of a job or of a map; lives as long as the waitable is used.
+ *   Blocks    no. A select on it calls callbacks, as plait_future_wait does.
+ *   From      any task of the process that submitted it, but not a job of the same pool.
+ *   Errors    -EDEADLK  the caller is a job of the pool; plait_future_wait knows what to do then.
+ *             -ECHILD   it is a future of another process.
+ *             -EINVAL   ret or future is NULL.
+ *   Fork      not usable in the child.
+ *   Since     0.1
+ */
+PLAIT_API int plait_future_on_end(plait_waitable *ret, struct plait_future *future);
 
 /* Ready when a descriptor is.
  *

@@ -127,6 +127,7 @@ ssize_t plait__queue_wait(plait_queue *queue, const struct plait__queue_call *ca
     unsigned visit;
     ssize_t rc;
 
+    until = plait__until_here(until);
     if (plait_left_ns(until) == 0)
         return try_at_once(queue, call, until);
     visit = plait__visits_enter(&queue->visits);

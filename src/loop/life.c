@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "base/assert.h"
+#include "loop/balance.h"
 #include "loop/inside.h"
 #include "os/thread.h"
 #include "wait/mutex.h"
@@ -132,9 +133,13 @@ void plait__loop_end(void)
         return;
     PLAIT__ASSERT(plait__strand_of_thread == &loop->root && loop->n_strands == 0 &&
                   loop->n_fresh == 0);
+    plait__balance_leave(loop);
     sleeper = loop->root.sleeper;
     __atomic_store_n(&sleeper->ops, NULL, __ATOMIC_SEQ_CST);
     plait__sleeper_set_current(sleeper == &loop->own_sleeper ? NULL : sleeper);
+    if (loop->has_poller)
+        loop->poller_ops->leave(loop->poller);
+    loop->has_poller = false;
     plait__stacks_fini(&loop->stacks);
     plait__context_fini(&loop->root.context);
     plait__strand_of_thread = NULL;
@@ -147,16 +152,20 @@ void plait__loop_end(void)
 void plait__loop_forget(void)
 {
     struct plait__sleeper *sleeper = plait__sleeper_current();
+    struct plait__loop *loop = plait__loop_here();
 
+    if (loop != NULL && loop->has_poller)
+        loop->poller_ops->forget(loop->poller);
     idle_lock = (struct plait__mutex){ 0 };
     idle = NULL; /* their pollers are shared with the parent */
     plait__stacks_reset();
+    plait__balance_reset();
     plait__strand_of_thread = NULL;
     if (sleeper != NULL && sleeper->ops == &plait__strand_ops)
         plait__sleeper_set_current(NULL);
 }
 
-void plait__loop_add_fresh(struct plait__loop *loop, struct plait__fresh *fresh)
+void plait__loop_push_fresh(struct plait__loop *loop, struct plait__fresh *fresh)
 {
     fresh->next = NULL;
     fresh->ticket = loop->tickets++;
@@ -166,6 +175,13 @@ void plait__loop_add_fresh(struct plait__loop *loop, struct plait__fresh *fresh)
         loop->last_fresh->next = fresh;
     loop->last_fresh = fresh;
     loop->n_fresh++;
+}
+
+void plait__loop_add_fresh(struct plait__loop *loop, struct plait__fresh *fresh)
+{
+    plait__loop_push_fresh(loop, fresh);
+    if (loop->is_balanced)
+        plait__balance_give(loop);
 }
 
 void plait__loop_each(struct plait__loop *loop, void (*fn)(struct plait__strand *strand))

@@ -80,12 +80,39 @@ int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex
 
 /* ---- descriptors ---- */
 
-static int get_poller(struct plait__loop *loop)
+static int make_poller(struct plait__loop *loop, const struct plait__poller_ops *ops)
 {
-    if (loop->poller != NULL)
+    struct plait__poller *made;
+    int rc = ops->create(&made);
+
+    if (rc < 0)
+        return rc;
+    rc = ops->enter(made);
+    if (rc < 0) {
+        ops->destroy(made);
+        return rc;
+    }
+    loop->poller_ops = ops;
+    loop->poller = made;
+    return 0;
+}
+
+int plait__loop_get_poller(struct plait__loop *loop)
+{
+    const struct plait__poller_ops *ops = plait__poller_choose();
+    int rc;
+
+    if (loop->has_poller)
         return 0;
-    loop->poller_ops = &plait__poller_epoll;
-    return loop->poller_ops->create(&loop->poller);
+    if (loop->poller != NULL) {
+        rc = loop->poller_ops->enter(loop->poller);
+    } else {
+        rc = make_poller(loop, ops);
+        if (rc < 0 && ops != &plait__poller_epoll) /* a limit of this process */
+            rc = make_poller(loop, &plait__poller_epoll);
+    }
+    loop->has_poller = rc == 0;
+    return rc;
 }
 
 static int count_ready(const struct plait__fd *fds, size_t n)
@@ -132,7 +159,7 @@ static int wait_any(struct plait__sleeper *sleeper, struct plait__spots *spots,
 
     if (rc != 0 || until.ns == 0)
         return rc;
-    rc = get_poller(self->loop);
+    rc = plait__loop_get_poller(self->loop);
     if (rc < 0)
         return rc;
     if (spots->n_fds > FEW && (watches = malloc(spots->n_fds * sizeof *watches)) == NULL)

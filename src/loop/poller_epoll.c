@@ -80,6 +80,24 @@ static int create(struct plait__poller **ret)
     return 0;
 }
 
+/* Nothing in it is a thread's. */
+static int enter(struct plait__poller *poller)
+{
+    (void)poller;
+    return 0;
+}
+
+static void leave(struct plait__poller *poller)
+{
+    (void)poller;
+}
+
+static void forget(struct plait__poller *poller)
+{
+    close(poller->epoll);
+    close(poller->bell);
+}
+
 /* NULL: no memory. */
 static struct entry *get_entry(struct plait__poller *poller, int fd)
 {
@@ -195,7 +213,7 @@ static void kick(struct plait__poller *poller)
     plait__os_eventfd_raise(poller->bell);
 }
 
-static int get_fd(const struct plait__poller *poller)
+static int get_fd(struct plait__poller *poller)
 {
     return poller->epoll;
 }
@@ -204,6 +222,9 @@ const struct plait__poller_ops plait__poller_epoll = {
     .name = "epoll",
     .create = create,
     .destroy = destroy,
+    .enter = enter,
+    .leave = leave,
+    .forget = forget,
     .watch = watch,
     .unwatch = unwatch,
     .wait = wait,

@@ -10,6 +10,7 @@
  * look at `sleeping` when the strand has run to its end already.
  */
 #include "base/time.h"
+#include "loop/balance.h"
 #include "loop/inside.h"
 #include "os/clock.h"
 #include "wait/wait.h"
@@ -39,7 +40,7 @@ static void push_ready(struct plait__loop *loop, struct plait__strand *strand)
     loop->last = strand;
 }
 
-static void kick(struct plait__loop *loop)
+void plait__loop_kick(struct plait__loop *loop)
 {
     switch (__atomic_exchange_n(&loop->sleeping, PLAIT__LOOP_AWAKE, __ATOMIC_SEQ_CST)) {
     case PLAIT__LOOP_ON_WORD:
@@ -62,7 +63,7 @@ void plait__loop_post(struct plait__loop *loop, struct plait__strand *strand)
     while (!__atomic_compare_exchange_n(&loop->inbox, &head, strand, true, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED));
     if (__atomic_load_n(&loop->sleeping, __ATOMIC_SEQ_CST) != PLAIT__LOOP_AWAKE)
-        kick(loop);
+        plait__loop_kick(loop);
 }
 
 /* In the order in which they were posted. */
@@ -156,7 +157,8 @@ static void go_to_sleep(struct plait__loop *loop)
     __atomic_store_n(&loop->sleeping, on_poller ? PLAIT__LOOP_ON_POLLER : PLAIT__LOOP_ON_WORD,
                      __ATOMIC_SEQ_CST);
     plait__sleeper_set_current(NULL); /* the thread itself sleeps, for all of them */
-    if (__atomic_load_n(&loop->inbox, __ATOMIC_SEQ_CST) == NULL)
+    if (__atomic_load_n(&loop->inbox, __ATOMIC_SEQ_CST) == NULL &&
+        !(loop->is_balanced && plait__balance_has_any()))
         rc = sleep_somehow(loop, first != NULL ? first->key : INT64_MAX, on_poller);
     __atomic_store_n(&loop->sleeping, PLAIT__LOOP_AWAKE, __ATOMIC_SEQ_CST);
     if (rc < 0 && rc != -EINTR && rc != -ETIMEDOUT && rc != -EAGAIN) /* no memory: not too often */
@@ -172,6 +174,10 @@ static void look_outside(struct plait__loop *loop)
     plait__outside_look(&loop->outside, plait__strand_wake);
     if (loop->n_watches > 0)
         loop->poller_ops->wait(loop->poller, 0);
+    if (loop->is_balanced && loop->n_fresh > 1)
+        plait__balance_give(loop);
+    else if (loop->is_balanced && loop->n_fresh == 0 && plait__balance_has_any())
+        plait__balance_take(loop);
 }
 
 /* ---- switching ---- */
@@ -216,9 +222,11 @@ static struct plait__strand *take_next(struct plait__loop *loop)
         look_outside(loop);
     while ((strand = take_ready(loop)) == NULL) {
         look_outside(loop);
-        if (loop->first == NULL && (loop->first_fresh == NULL || loop->lacks_stacks))
+        if (loop->first == NULL && (loop->first_fresh == NULL || loop->lacks_stacks) &&
+            !plait__balance_take(loop))
             go_to_sleep(loop);
     }
+    plait__balance_is_fed(loop);
     return strand;
 }
 

@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "os/call_numbers.h"
 #include "os/pidfd.h"
+#include "os/uring_setup.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -28,6 +29,10 @@ static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
                                     "a loop's timers are exact; without: late by up to a millisecond" },
     [PLAIT__PROBE_GUARD_MARKS] = { "guard_marks", "6.13",
                                    "each coroutine's stack has a guard page; without: some ten thousand of them" },
+    [PLAIT__PROBE_IO_URING] = { "io_uring", "6.1",
+                                "a loop asks for all its descriptors by one call; without: by epoll, one by one" },
+    [PLAIT__PROBE_IO_URING_FUTEX] = { "io_uring_futex", "6.7",
+                                      "a loop waits for words and descriptors by itself; without: with a helper thread" },
 };
 
 /* Per probe: 0 not asked yet, else one of these. Threads may ask at the same time: both find the
@@ -75,6 +80,10 @@ static bool ask_kernel(enum plait__probe_id id)
         return syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, 0) < 0 && errno != ENOSYS;
     case PLAIT__PROBE_GUARD_MARKS:
         return marks_guards();
+    case PLAIT__PROBE_IO_URING:
+        return plait__os_uring_works();
+    case PLAIT__PROBE_IO_URING_FUTEX:
+        return plait__os_uring_has_futexes();
     case PLAIT__PROBE_COUNT:
         break;
     }

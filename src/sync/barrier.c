@@ -127,9 +127,12 @@ static bool has_failed(const plait_barrier *barrier, uint32_t round)
 static int nap(plait_barrier *barrier, plait_deadline until)
 {
     plait_deadline soon = plait_after_ms(LOOK_MS);
-    bool is_last = until.ns <= soon.ns || !plait__is_shared(barrier);
-    int rc = plait_condition_wait(&barrier->changed, &barrier->lock, is_last ? until : soon);
+    bool is_last;
+    int rc;
 
+    until = plait__until_here(until);
+    is_last = until.ns <= soon.ns || !plait__is_shared(barrier);
+    rc = plait_condition_wait(&barrier->changed, &barrier->lock, is_last ? until : soon);
     if (rc == -EOWNERDEAD) { /* we do not hold the lock */
         rc = enter(barrier);
         return rc < 0 ? rc : 0;

@@ -26,6 +26,7 @@ int plait__nap(uint32_t *word, uint32_t expected, unsigned round, plait_deadline
     bool is_shared = plait__is_shared(word);
     int rc;
 
+    until = plait__until_here(until);
     if (!plait__debug_locks())
         return is_shared ? nap(word, expected, round, until)
                          : plait__wait_word(word, expected, until);

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "family/self.h"
 #include "loop/loop.h"
+#include "os/thread.h"
 #include "sync/debug.h"
 #include "wait/wait.h"
 
@@ -23,7 +24,7 @@ struct coroutine {
     plait_task task; /* first: the handle */
     struct plait__strand strand;
     struct plait__group children;
-    struct plait__group *group; /* const; NULL: of no one's, it was started with a handle */
+    struct plait__group *group; /* const; NULL: none, it was started with a handle */
     struct plait__group_member member;
     void *copied; /* const: the argument, if it is ours to free */
 };
@@ -47,6 +48,9 @@ static _Thread_local struct {
     unsigned n_coroutines, n_fresh;
 } spare __attribute__((tls_model("initial-exec")));
 
+/* Of a thread: what is left there was asked to end, and what begins is. */
+static _Thread_local bool is_ending;
+
 static struct coroutine *coroutine_here(void)
 {
     struct plait__strand *strand = plait__strand_here();
@@ -59,6 +63,13 @@ struct plait__group *plait__group_here(void)
     struct coroutine *here = coroutine_here();
 
     return here != NULL ? &here->children : &thread_group;
+}
+
+struct plait__group *plait__group_around(void)
+{
+    struct coroutine *here = coroutine_here();
+
+    return here != NULL ? here->group : NULL;
 }
 
 /* ---- a coroutine's life ---- */
@@ -91,7 +102,8 @@ static void run(struct plait__strand *strand)
     if (plait__debug_locks())
         plait__debug_ends(false);
     if (self->group != NULL)
-        plait__group_end(self->group, &self->member);
+        plait__group_end(self->group, &self->member,
+                         outcome.kind == PLAIT_CANCELLED ? 0 : outcome.code);
     plait__task_set_ended(task, &outcome);
     plait__strand_leave(strand);
 }
@@ -170,20 +182,34 @@ static void free_spare(void)
     spare.n_coroutines = spare.n_fresh = 0;
 }
 
+static int has_exit_handler, has_fork_handler; /* atomic, relaxed: twice is harmless */
+
 static void end_at_exit(void)
 {
+    /* exit handlers that run after us may start coroutines too */
+    __atomic_store_n(&has_exit_handler, 0, __ATOMIC_RELAXED);
     plait__coroutines_end(true);
 }
 
-static int get_loop(struct plait__loop **ret)
+/* In a forked child: what this thread had started is not there. */
+static void forget_group(void)
 {
-    static int has_handler; /* atomic, relaxed: twice is harmless */
+    thread_group = (struct plait__group){ 0 };
+}
 
+int plait__coroutine_get_loop(struct plait__loop **ret)
+{
     if (plait__loop_here() == NULL) {
         plait__self_keep();
+        plait_task_current(); /* in a forked child: it becomes somebody first */
         plait__task_set_handlers();
+        if (!__atomic_exchange_n(&has_fork_handler, 1, __ATOMIC_RELAXED) &&
+            plait__os_at_fork_child(forget_group) < 0) {
+            __atomic_store_n(&has_fork_handler, 0, __ATOMIC_RELAXED);
+            return -ENOMEM;
+        }
         /* after it, so that it comes before: the other tasks are joined when no loop needs them */
-        if (!__atomic_exchange_n(&has_handler, 1, __ATOMIC_RELAXED))
+        if (!__atomic_exchange_n(&has_exit_handler, 1, __ATOMIC_RELAXED))
             atexit(end_at_exit);
     }
     return plait__loop_get(ret);
@@ -198,7 +224,7 @@ int plait__coroutine_create(plait_task **ret, plait_task_fn *fn, void *arg,
     struct coroutine *made = NULL;
     int rc;
 
-    rc = get_loop(&loop);
+    rc = plait__coroutine_get_loop(&loop);
     if (rc == 0)
         rc = create(&made, loop, opts->stack_bytes);
     if (rc < 0)
@@ -213,6 +239,16 @@ int plait__coroutine_create(plait_task **ret, plait_task_fn *fn, void *arg,
     made->task.arg = arg;
     *ret = &made->task;
     return 0;
+}
+
+void plait__coroutine_enter(plait_task *task, struct plait__group *group)
+{
+    struct coroutine *self = (struct coroutine *)task;
+
+    self->group = group;
+    self->member.sleeper = &task->sleeper;
+    plait__group_add(group);
+    plait__group_begin(group, &self->member);
 }
 
 static int start(plait_task *task, const plait_task_opts *opts)
@@ -302,7 +338,8 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
     if (create(&made, loop, 0) < 0) {
         if (!last)
             return NULL;
-        plait__group_drop(fresh->group); /* no memory, and nobody lives who could give some back */
+        /* no memory, and nobody lives who could give some back */
+        plait__group_drop(fresh->group, -ENOMEM);
         plait__task_unref(fresh->parent);
         if (fresh->is_copied)
             free(fresh->arg);
@@ -318,6 +355,8 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
     made->group = fresh->group;
     made->member.sleeper = &made->task.sleeper;
     plait__group_begin(made->group, &made->member);
+    if (is_ending)
+        __atomic_store_n(&made->task.sleeper.cancel, 1, __ATOMIC_SEQ_CST);
     put_fresh(fresh);
     return &made->strand;
 }
@@ -330,7 +369,7 @@ int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const voi
     int rc = 0;
 
     if (loop == NULL) {
-        rc = get_loop(&loop);
+        rc = plait__coroutine_get_loop(&loop);
         if (rc < 0)
             return rc;
     }
@@ -357,13 +396,13 @@ int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const voi
 
 /* ---- the end of a thread ---- */
 
-/* Of those that were started with a handle, the daemons are not waited for longer than they take to
- * notice. */
-static void end_daemon(struct plait__strand *strand)
+/* Daemons are not waited for longer than they take to notice; nor is a group that nobody destroyed
+ * when the others are asked to end. */
+static void end_unwaited(struct plait__strand *strand)
 {
     struct coroutine *coroutine = strand->task;
 
-    if (coroutine->task.daemon)
+    if (coroutine->task.daemon || (is_ending && coroutine->group != NULL))
         plait__cancel(&coroutine->task.sleeper);
 }
 
@@ -377,8 +416,10 @@ void plait__coroutines_end(bool cancel)
     if (cancel)
         plait__group_cancel(&thread_group);
     plait__group_wait(&thread_group, PLAIT_FOREVER);
-    plait__loop_each(loop, end_daemon);
+    is_ending = cancel;
+    plait__loop_each(loop, end_unwaited);
     plait__loop_drain(loop);
+    is_ending = false;
     plait__unmask_cancel();
     free_spare();
     plait__loop_end();

@@ -12,12 +12,15 @@ void plait__group_add(struct plait__group *group)
     __atomic_fetch_add(&group->count, 1, __ATOMIC_RELAXED);
 }
 
-void plait__group_drop(struct plait__group *group)
+void plait__group_drop(struct plait__group *group, int code)
 {
+    uint32_t before;
+
+    if (group->on_end != NULL)
+        group->on_end(group, code);
     /* acq_rel: the partner is plait__group_count. From the moment that it is 0, nothing of the group
      * but the address of its word may be used. */
-    uint32_t before = __atomic_fetch_sub(&group->count, 1, __ATOMIC_ACQ_REL);
-
+    before = __atomic_fetch_sub(&group->count, 1, __ATOMIC_ACQ_REL);
     if (before == (PLAIT__GROUP_AWAITED | 1))
         plait__wake_own(&group->count, UINT_MAX);
 }
@@ -34,12 +37,12 @@ void plait__group_begin(struct plait__group *group, struct plait__group_member *
     plait__mutex_unlock(&group->lock);
 }
 
-void plait__group_end(struct plait__group *group, struct plait__group_member *member)
+void plait__group_end(struct plait__group *group, struct plait__group_member *member, int code)
 {
     plait__mutex_lock(&group->lock);
     plait__list_remove(&member->node);
     plait__mutex_unlock(&group->lock);
-    plait__group_drop(group);
+    plait__group_drop(group, code);
 }
 
 int plait__group_wait(struct plait__group *group, plait_deadline until)

@@ -25,6 +25,9 @@ struct plait__group {
     uint32_t is_cancelled; /* atomic: who begins from now on is asked to end at once */
     struct plait__mutex lock;
     struct plait__list begun; /* lock: struct plait__group_member; zero before the first */
+    /* const: one has ended, or never will begin, with this code (0 if it was cancelled), and is
+     * still counted; NULL: nobody asks */
+    void (*on_end)(struct plait__group *group, int code);
 };
 
 /* One that has begun. */
@@ -38,9 +41,9 @@ void plait__group_add(struct plait__group *group);
 /* One of them begins. */
 void plait__group_begin(struct plait__group *group, struct plait__group_member *member);
 /* It has ended; the group may be gone afterwards. */
-void plait__group_end(struct plait__group *group, struct plait__group_member *member);
+void plait__group_end(struct plait__group *group, struct plait__group_member *member, int code);
 /* One that has not begun never will. */
-void plait__group_drop(struct plait__group *group);
+void plait__group_drop(struct plait__group *group, int code);
 
 /* Waits until there is none. 0, -ETIMEDOUT, -ECANCELED. */
 int plait__group_wait(struct plait__group *group, plait_deadline until);

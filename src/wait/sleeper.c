@@ -65,6 +65,11 @@ bool plait__is_cancelled(const struct plait__sleeper *sleeper)
                                (sleeper->until_ns != 0 && plait__os_now_ns() >= sleeper->until_ns));
 }
 
+plait_deadline plait__until_here(plait_deadline until)
+{
+    return plait__in_scope(current_sleeper, until);
+}
+
 plait_deadline plait__sleep_begins(struct plait__sleeper *sleeper, const uint32_t *word,
                                    plait_deadline until)
 {

@@ -45,6 +45,7 @@ struct plait__sleeper {
     const char *name; /* const: of the task, for people; NULL: it has none */
     int64_t until_ns; /* owner task: from then on it counts as asked to end; 0: never */
     int64_t scope_ns; /* owner task: no wait is longer than until then; 0: there is no such scope */
+    uint32_t scope_masks; /* owner task: unless it has put on more masks than these since */
     /* const: told around each sleep on a word, or (NULL) on anything else; NULL: nobody is. May not sleep itself by this sleeper. Of one that begins: how long it may be until it is
      * told again; INT64_MAX: for ever */
     int64_t (*on_sleep)(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
@@ -72,10 +73,15 @@ static inline bool plait__must_end(const struct plait__sleeper *sleeper)
 static inline plait_deadline plait__in_scope(const struct plait__sleeper *sleeper,
                                              plait_deadline until)
 {
-    if (sleeper != NULL && sleeper->scope_ns != 0 && sleeper->scope_ns < until.ns)
+    if (sleeper != NULL && sleeper->scope_ns != 0 && sleeper->scope_ns < until.ns &&
+        sleeper->masks <= sleeper->scope_masks)
         until.ns = sleeper->scope_ns;
     return until;
 }
+
+/* The same of the running task. For who sleeps in slices: when a slice is over it must know whether
+ * all of its time is. */
+plait_deadline plait__until_here(plait_deadline until);
 
 /* Around each sleep: when it has to end, which may be sooner than the caller wants. */
 plait_deadline plait__sleep_begins(struct plait__sleeper *sleeper, const uint32_t *word,
@@ -97,8 +103,8 @@ static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)
     return sleeper == NULL || (sleeper->ops == NULL && sleeper->masks > 0);
 }
 
-/* Until as many unmasks, no wait of the running task says -ECANCELED: for what must not be cut
- * short, such as taking back a lock. */
+/* Until as many unmasks, no wait of the running task says -ECANCELED, or -ETIMEDOUT because of a
+ * scope: for what must not be cut short, such as taking back a lock. */
 void plait__mask_cancel(void);
 void plait__unmask_cancel(void);
 /* The eventfd that a cancel raises, made at the first call; -errno. Only the running task asks. */

@@ -11,8 +11,12 @@
 #include "wait/table.h"
 #include "wait/mutex.h"
 
+/* Many, as a million tasks may be parked on as many words, and a wake looks through its bucket. Those
+ * that were never used are not in memory. */
 enum {
-    BUCKETS = 64
+    BUCKETS_LOG2 = 16,
+    BUCKETS = 1 << BUCKETS_LOG2,
+    BUCKETS_A_PAGE = 128 /* what a reset clears together */
 };
 
 #define ONE_THREAD (UINT64_C(1) << 32)
@@ -25,12 +29,22 @@ struct bucket {
 };
 
 static struct bucket buckets[BUCKETS];
+static bool was_used[BUCKETS / BUCKETS_A_PAGE]; /* atomic, relaxed: set before its first use */
 
 static struct bucket *bucket_of(const uint32_t *word)
 {
     uint64_t hash = (uint64_t)(uintptr_t)word * UINT64_C(0x9E3779B97F4A7C15);
 
-    return &buckets[hash >> 58];
+    return &buckets[hash >> (64 - BUCKETS_LOG2)];
+}
+
+static void count(struct bucket *bucket, uint64_t how)
+{
+    bool *used = &was_used[(size_t)(bucket - buckets) / BUCKETS_A_PAGE];
+
+    if (!__atomic_load_n(used, __ATOMIC_RELAXED))
+        __atomic_store_n(used, true, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&bucket->counts, how, __ATOMIC_SEQ_CST);
 }
 
 static struct bucket *lock_bucket(const uint32_t *word)
@@ -50,7 +64,7 @@ bool plait__table_add(struct plait__waiter *waiter, uint32_t *word, uint32_t exp
     bool is_same;
 
     *waiter = (struct plait__waiter){ .word = word, .sleeper = sleeper };
-    __atomic_fetch_add(&bucket->counts, 1, __ATOMIC_SEQ_CST);
+    count(bucket, 1);
     is_same = __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected;
     if (is_same)
         plait__list_push_back(&bucket->waiters, &waiter->node);
@@ -84,7 +98,7 @@ bool plait__table_was_woken(const struct plait__waiter *waiter)
 
 void plait__table_sleeps(const uint32_t *word)
 {
-    __atomic_fetch_add(&bucket_of(word)->counts, ONE_THREAD, __ATOMIC_SEQ_CST);
+    count(bucket_of(word), ONE_THREAD);
 }
 
 void plait__table_slept(const uint32_t *word)
@@ -124,6 +138,11 @@ unsigned plait__table_wake(const uint32_t *word, unsigned n, bool *ret_has_threa
 
 void plait__table_reset(void)
 {
-    for (int i = 0; i < BUCKETS; i++)
-        buckets[i] = (struct bucket){ 0 };
+    for (size_t page = 0; page < BUCKETS / BUCKETS_A_PAGE; page++) {
+        if (!was_used[page])
+            continue;
+        for (size_t i = 0; i < BUCKETS_A_PAGE; i++)
+            buckets[page * BUCKETS_A_PAGE + i] = (struct bucket){ 0 };
+        was_used[page] = false;
+    }
 }

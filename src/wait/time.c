@@ -32,5 +32,5 @@ int plait_sleep(plait_deadline until)
     do
         rc = plait__wait_word(&never_changes, 0, until);
     while (rc == 0);
-    return rc == -ETIMEDOUT ? 0 : rc;
+    return rc == -ETIMEDOUT && plait__until_here(until).ns == until.ns ? 0 : rc;
 }

@@ -266,6 +266,7 @@ ssize_t plait__waitables_wait(const plait_waitable *on, size_t n, size_t *ret, s
     size_t n_found = 0;
     ssize_t rc = 0;
 
+    until = plait__until_here(until);
     if (n <= ON_STACK) {
         selection.watches = room.watches;
         selection.spots = (struct plait__spots){ .words = room.words, .fds = room.fds };

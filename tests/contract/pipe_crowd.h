@@ -38,7 +38,7 @@ static int receive_letters(void *arg)
 {
     plait_pipe *counts_to = arg;
     int counts[LETTERS] = { 0 };
-    static _Thread_local char small[sizeof(struct letter) + 300];
+    char small[sizeof(struct letter) + 300];
 
     for (;;) {
         struct letter letter;

@@ -55,7 +55,7 @@ static inline void check_empty(void)
 static inline void await_sleeper(const uint32_t *bell)
 {
     while (!plait__bell_awaited(bell))
-        sched_yield();
+        plait_yield();
 }
 
 /* How often it was rung: a sleeper that nobody wakes finds out by itself, but later. */
@@ -73,7 +73,7 @@ static inline void await_visitors(unsigned wanted)
         n = 0;
         for (unsigned i = 0; i < PLAIT__VISITS; i++)
             n += __atomic_load_n(&queue->visits.entries[i], __ATOMIC_SEQ_CST) >> 32;
-        sched_yield();
+        plait_yield();
     } while (n < wanted);
 }
 

@@ -159,7 +159,7 @@ CLAIM(each_of_many_waiting_gets_one_of_whichever_lane)
 static int put_one_late(void *arg)
 {
     while (!plait__bell_awaited(&queue->ring.shared->get_bell))
-        sched_yield();
+        plait_yield();
     return put_one_in(arg);
 }
 

@@ -91,7 +91,7 @@ static inline void check_empty(void)
 static inline void await_sleeper(const uint32_t *bell)
 {
     while (!plait__bell_awaited(bell))
-        sched_yield();
+        plait_yield();
 }
 
 /* Until so many tasks wait at the queue. In a segment those of other processes are not seen: for a
@@ -105,7 +105,7 @@ static inline void await_visitors(unsigned wanted)
         n = 0;
         for (unsigned i = 0; i < PLAIT__VISITS; i++)
             n += __atomic_load_n(&queue->visits.entries[i], __ATOMIC_SEQ_CST) >> 32;
-        sched_yield();
+        plait_yield();
     } while (n < wanted && plait_left_ns(until) > 0);
 }
 

@@ -73,7 +73,7 @@ static void check_block_of_ended_task(plait_kind kind)
 
     CHECK_INT(end.kind, PLAIT_RETURNED);
     CHECK_INT(end.code, 0);
-    CHECK_INT(board->pid == getpid(), kind == PLAIT_THREAD);
+    CHECK_INT(board->pid == getpid(), kind != PLAIT_PROCESS);
     CHECK_STR(board->block, "from a task");
     CHECK_INT(count_blocks(), 2);
     CHECK_INT(plait_shared_free(board->block), 0);

@@ -1,6 +1,6 @@
 /* The ground of the contract of locks and what goes with them: one body for each claim, run with
- * threads in private memory, with threads in the family's heap, and with processes, in the heap
- * and in a named segment.
+ * threads and with coroutines in private memory and in the family's heap, and with processes, in the
+ * heap and in a named segment.
  * SPDX-License-Identifier: MIT
  *
  *     CLAIM(a_free_lock_is_taken)
@@ -75,6 +75,8 @@ static inline void prepare(plait_kind with, enum place place)
     static void name(void);                                              \
     CLAIM_AS(name, between_threads, PLAIT_THREAD, IN_PRIVATE)            \
     CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, IN_HEAP)          \
+    CLAIM_AS(name, between_coroutines, PLAIT_COROUTINE, IN_PRIVATE)      \
+    CLAIM_AS(name, between_coroutines_heap, PLAIT_COROUTINE, IN_HEAP)    \
     CLAIM_AS(name, between_processes, PLAIT_PROCESS, IN_HEAP)            \
     CLAIM_AS(name, between_processes_segment, PLAIT_PROCESS, IN_SEGMENT) \
     static void name(void)
@@ -86,11 +88,13 @@ static inline void prepare(plait_kind with, enum place place)
     CLAIM_AS(name, between_processes_segment, PLAIT_PROCESS, IN_SEGMENT) \
     static void name(void)
 
-/* What only a thread can do: to be cancelled. */
-#define CLAIM_OF_THREADS(name)                                  \
-    static void name(void);                                     \
-    CLAIM_AS(name, between_threads, PLAIT_THREAD, IN_PRIVATE)   \
-    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, IN_HEAP) \
+/* What a process cannot: to be cancelled. */
+#define CLAIM_OF_THREADS(name)                                        \
+    static void name(void);                                           \
+    CLAIM_AS(name, between_threads, PLAIT_THREAD, IN_PRIVATE)         \
+    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, IN_HEAP)       \
+    CLAIM_AS(name, between_coroutines, PLAIT_COROUTINE, IN_PRIVATE)   \
+    CLAIM_AS(name, between_coroutines_heap, PLAIT_COROUTINE, IN_HEAP) \
     static void name(void)
 
 /* Zeroed memory for the object of the case, never given back. */

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "test.h"
+#include "read_gate.h"
 
 /* What both sides see, whether they share memory or not. */
 struct board {
@@ -67,7 +67,7 @@ static int stand(void *arg)
     char byte;
 
     (void)arg;
-    return read(gate[0], &byte, 1) == 1 ? 0 : 1;
+    return read_gate(gate[0], &byte, 1) == 1 ? 0 : 1;
 }
 
 static int sleep_in_plait(void *arg)
@@ -263,22 +263,6 @@ TEST(a_task_knows_itself_and_its_parent)
     plait_task_destroy(task);
 }
 
-static int tell_kernel_id(void *arg)
-{
-    (void)arg;
-    board->id = (pid_t)syscall(SYS_gettid); /* of a process: its pid */
-    return 0;
-}
-
-TEST(the_id_is_the_kernels)
-{
-    prepare();
-    plait_task *task = start(tell_kernel_id, NULL);
-    join(task);
-    CHECK_INT(board->id, plait_task_id(task));
-    plait_task_destroy(task);
-}
-
 static int start_one_below(void *arg)
 {
     plait_task *task = start(return_code, arg);
@@ -298,26 +282,6 @@ TEST(a_task_starts_a_task)
     CHECK_INT(join(task).code, 1000);
     CHECK_INT(board->value, 1);
     plait_task_destroy(task);
-}
-
-TEST(children_are_the_live_tasks_in_the_order_of_their_start)
-{
-    plait_task *got[3] = { NULL, NULL, NULL }, *first, *second;
-
-    prepare();
-    CHECK_INT(plait_task_children(NULL, 0), 0);
-    first = start(stand, NULL);
-    second = start(stand, NULL);
-    CHECK_INT(plait_task_children(got, 1), 2);
-    CHECK(got[0] == first && got[1] == NULL);
-    CHECK_INT(plait_task_children(got, 3), 2);
-    CHECK(got[0] == first && got[1] == second && got[2] == NULL);
-    open_gate();
-    open_gate();
-    while (plait_task_children(NULL, 0) > 0) /* the ended are none, joined or not */
-        CHECK_INT(plait_sleep(plait_after_ms(1)), 0);
-    plait_task_destroy(first);
-    plait_task_destroy(second);
 }
 
 /* ---- what is refused ---- */

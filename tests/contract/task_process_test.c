@@ -8,6 +8,8 @@
 #include "os/probe.h"
 #include "task_contract.h"
 
+#include "task_kernel.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>

@@ -7,6 +7,8 @@
 #define KIND_WORD "Thread"
 #include "task_contract.h"
 
+#include "task_kernel.h"
+
 #include <pthread.h>
 
 TEST(a_thread_that_was_asked_to_end_is_cancelled)

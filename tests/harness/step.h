@@ -49,6 +49,9 @@ struct step_call {
     void (*prepare)(void *state);
     /* In the victim: the call. */
     void (*victim)(void *state);
+    /* The call is a part of that: it begins where the victim comes to a trace_mark (trace.h), and
+     * ends at the next one; the partner's work begins at one, too. */
+    bool marks;
     /* In the survivor, again and again while the victim sleeps in a system call on its way to the
      * point where it will be killed: may end that sleep. May be NULL. */
     void (*asleep)(void *state);

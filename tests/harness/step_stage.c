@@ -12,7 +12,7 @@ enum {
     LONG_WAIT = 20 * 1000 /* steps: who makes so many may be waiting */
 };
 
-/* As fork; in the child, everything until the call. */
+/* As fork; in the child, everything until the call, or until where it says that this begins. */
 static pid_t fork_traced(const struct step_stage *stage, const sigset_t *mask)
 {
     pid_t pid;
@@ -26,7 +26,8 @@ static pid_t fork_traced(const struct step_stage *stage, const sigset_t *mask)
     trace_begin();
     if (stage->call->prepare != NULL)
         stage->call->prepare(stage->state);
-    trace_mark();
+    if (!stage->call->marks)
+        trace_mark();
     return 0;
 }
 

@@ -1,0 +1,8 @@
+/* The contract of pipes, kept between coroutines; and what a process cannot be asked.
+ * SPDX-License-Identifier: MIT
+ */
+#define KIND PLAIT_COROUTINE
+#include "pipe_contract.h"
+
+#include "pipe_cancel.h"
+#include "pipe_crowd.h"

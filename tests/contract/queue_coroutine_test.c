@@ -1,0 +1,11 @@
+/* The contract of queues, kept between coroutines; and what a process cannot be asked.
+ * SPDX-License-Identifier: MIT
+ */
+#define KIND PLAIT_COROUTINE
+#include "queue_contract.h"
+
+#include "queue_cancel.h"
+#include "queue_lanes.h"
+#include "queue_large.h"
+#include "queue_lease.h"
+#include "queue_traffic.h"
