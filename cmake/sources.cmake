@@ -131,16 +131,21 @@ set(PLAIT_LIBRARY_SOURCES
     src/pool/deque.c
     src/pool/function.c
     src/pool/future.c
+    src/pool/future_select.c
     src/pool/futures.c
     src/pool/hints.c
     src/pool/imap.c
+    src/pool/imap_batch.c
     src/pool/map.c
     src/pool/map_calls.c
     src/pool/pool.c
     src/pool/process.c
     src/pool/process_block.c
+    src/pool/process_fill.c
     src/pool/process_keep.c
+    src/pool/process_leave.c
     src/pool/process_results.c
+    src/pool/process_run.c
     src/pool/process_side.c
     src/pool/process_worker.c
     src/pool/rows.c

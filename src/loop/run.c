@@ -13,6 +13,7 @@
 #include "loop/balance.h"
 #include "loop/inside.h"
 #include "os/clock.h"
+#include "os/probe.h"
 #include "wait/wait.h"
 
 #include <errno.h>
@@ -114,6 +115,33 @@ static void fire_timers(struct plait__loop *loop)
     }
 }
 
+/* Until when, if not all words can be slept on. */
+static int64_t in_slices(const struct plait__loop *loop, int64_t until_ns)
+{
+    if (loop->outside.n <= WORDS_AT_ONCE)
+        return until_ns;
+    return plait__deadline_earlier(plait__deadline_after(plait__os_now_ns(), SLICE_NS),
+                                   (plait_deadline){ until_ns })
+        .ns;
+}
+
+static bool poller_takes_words(const struct plait__loop *loop)
+{
+    return loop->poller_ops->wait_words != NULL && plait__probe_has(PLAIT__PROBE_IO_URING_FUTEX);
+}
+
+static int sleep_on_poller(struct plait__loop *loop, int64_t until_ns)
+{
+    struct plait__futex words[WORDS_AT_ONCE];
+    size_t n;
+
+    loop->since_look = 0;
+    if (loop->outside.n == 0)
+        return loop->poller_ops->wait(loop->poller, until_ns);
+    n = plait__outside_list(&loop->outside, words, WORDS_AT_ONCE);
+    return loop->poller_ops->wait_words(loop->poller, words, n, in_slices(loop, until_ns));
+}
+
 /* On words that other processes share, and on the poller's descriptor if anybody needs it. */
 static int sleep_on_words(struct plait__loop *loop, int64_t until_ns)
 {
@@ -122,11 +150,13 @@ static int sleep_on_words(struct plait__loop *loop, int64_t until_ns)
     struct plait__spots spots = { words, 1, fds, 0 };
     int rc;
 
+    if (loop->n_watches > 0) {
+        loop->poller_ops->wait(loop->poller, 0);
+        if (loop->first != NULL)
+            return 0;
+    }
     spots.n_words += plait__outside_list(&loop->outside, words + 1, WORDS_AT_ONCE);
-    if (loop->outside.n > WORDS_AT_ONCE)
-        until_ns = plait__deadline_earlier(plait__deadline_after(plait__os_now_ns(), SLICE_NS),
-                                           (plait_deadline){ until_ns })
-                       .ns;
+    until_ns = in_slices(loop, until_ns);
     if (loop->n_watches > 0) {
         fds[0] = (struct plait__fd){ .fd = loop->poller_ops->fd(loop->poller),
                                      .wanted = PLAIT__FD_READ };
@@ -141,7 +171,7 @@ static int sleep_on_words(struct plait__loop *loop, int64_t until_ns)
 static int sleep_somehow(struct plait__loop *loop, int64_t until_ns, bool on_poller)
 {
     if (on_poller)
-        return loop->poller_ops->wait(loop->poller, until_ns);
+        return sleep_on_poller(loop, until_ns);
     if (loop->outside.n > 0)
         return sleep_on_words(loop, until_ns);
     return plait__os_futex_wait(&loop->sleeping, PLAIT__LOOP_ON_WORD, until_ns);
@@ -151,7 +181,7 @@ static void go_to_sleep(struct plait__loop *loop)
 {
     struct plait__sleeper *sleeper = plait__sleeper_current();
     const struct plait__heap_node *first = plait__heap_first(&loop->timers);
-    bool on_poller = loop->n_watches > 0 && loop->outside.n == 0;
+    bool on_poller = loop->n_watches > 0 && (loop->outside.n == 0 || poller_takes_words(loop));
     int rc = 0;
 
     __atomic_store_n(&loop->sleeping, on_poller ? PLAIT__LOOP_ON_POLLER : PLAIT__LOOP_ON_WORD,
@@ -166,12 +196,18 @@ static void go_to_sleep(struct plait__loop *loop)
     plait__sleeper_set_current(sleeper);
 }
 
-static void look_outside(struct plait__loop *loop)
+/* At all but the descriptors, which a sleep looks at by itself. */
+static void look_near(struct plait__loop *loop)
 {
-    loop->since_look = 0;
     take_inbox(loop);
     fire_timers(loop);
     plait__outside_look(&loop->outside, plait__strand_wake);
+}
+
+static void look_outside(struct plait__loop *loop)
+{
+    loop->since_look = 0;
+    look_near(loop);
     if (loop->n_watches > 0)
         loop->poller_ops->wait(loop->poller, 0);
     if (loop->is_balanced && loop->n_fresh > 1)
@@ -221,7 +257,7 @@ static struct plait__strand *take_next(struct plait__loop *loop)
     if (++loop->since_look >= LOOK_EVERY)
         look_outside(loop);
     while ((strand = take_ready(loop)) == NULL) {
-        look_outside(loop);
+        look_near(loop);
         if (loop->first == NULL && (loop->first_fresh == NULL || loop->lacks_stacks) &&
             !plait__balance_take(loop))
             go_to_sleep(loop);

@@ -25,8 +25,10 @@ static pid_t private_owner; /* atomic: the process that has to do with it; 0: no
 static uint32_t *our_bell;  /* atomic: the same for all who store it in one process */
 static uint32_t generation; /* atomic: goes on in a forked child */
 
-static uint32_t n_waiting;           /* atomic: tasks of this process that may sleep */
-static _Thread_local uint32_t n_own; /* of them, those of this thread: a callback may wait too */
+static uint32_t n_waiting; /* atomic: tasks of this process that may sleep */
+static _Thread_local uint32_t n_own
+    __attribute__((tls_model("initial-exec"))); /* of them, those of this thread: a callback may
+                                                   wait too */
 
 /* ---- who we are ---- */
 
@@ -59,13 +61,6 @@ uint32_t plait__ends_begin(void)
                : process;
 }
 
-bool plait__ends_is_here(uint32_t process, int pid)
-{
-    if (process != 0)
-        return __atomic_load_n(&plait__myself()->pools, __ATOMIC_ACQUIRE) == process;
-    return getpid() == pid;
-}
-
 /* ---- the bell ---- */
 
 uint32_t *plait__ends_bell(void)
@@ -86,7 +81,7 @@ void plait__ends_pass_on(void)
         plait__ends_ring(plait__ends_bell());
 }
 
-static void count_waiting(bool waits)
+void plait__ends_count(bool waits)
 {
     __atomic_add_fetch(&n_waiting, waits ? 1 : UINT32_MAX, __ATOMIC_SEQ_CST);
     n_own += waits ? 1 : UINT32_MAX;
@@ -129,7 +124,7 @@ static int look_and_sleep(const struct wait *wait, bool *ret_done)
     uint32_t seen;
     int rc = 0;
 
-    count_waiting(true);
+    plait__ends_count(true);
     /* all want different things */
     seen = plait__bell_announce(bell, PLAIT__BELL_MOST_WANT);
     what = wait->look(wait->arg, true);
@@ -138,7 +133,7 @@ static int look_and_sleep(const struct wait *wait, bool *ret_done)
         soon = plait__deadline_after(plait__os_now_ns(), SLICE_NS);
         rc = plait__wait_word(bell, seen, plait__deadline_earlier(wait->until, soon));
     }
-    count_waiting(false);
+    plait__ends_count(false);
     if (rc == -ETIMEDOUT && plait_left_ns(wait->until) > 0)
         return 0;
     return rc;
@@ -155,7 +150,7 @@ static int run(const struct wait *wait)
     is_done = is_done || looks_done(wait, false);
     if (!is_done && wait->until.ns != INT64_MAX && plait_left_ns(wait->until) == 0)
         return -ETIMEDOUT;
-    is_done = is_done || spin(wait);
+    is_done = is_done || (plait__may_spin() && spin(wait));
     while (!is_done && rc == 0)
         rc = look_and_sleep(wait, &is_done);
     return is_done || looks_done(wait, false) ? 0 : rc;
@@ -169,7 +164,9 @@ int plait__ends_wait(plait__ends_look_fn *look, void *arg, plait_deadline until)
 int plait__ends_help(plait__ends_look_fn *look, plait__ends_help_fn *help, void *arg,
                      plait_deadline until)
 {
-    const struct wait wait = { look, until.ns == INT64_MAX ? help : NULL, arg, until };
+    struct wait wait = { look, NULL, arg, plait__until_here(until) };
 
+    if (wait.until.ns == INT64_MAX)
+        wait.help = help;
     return run(&wait);
 }

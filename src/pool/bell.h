@@ -9,17 +9,26 @@
 #ifndef PLAIT__POOL_BELL_H
 #define PLAIT__POOL_BELL_H
 
+#include "family/self.h"
+
 #include <plait/time.h>
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 /* Before the first pool of this process: makes the bell. Which process of our line of forks we are:
  * never 0, and no other process that may have inherited our memory is the same. With 0 there is no
  * family: the bell is private, and who we are is a matter of getpid. */
 uint32_t plait__ends_begin(void);
+
 /* Are we that process? */
-bool plait__ends_is_here(uint32_t process, int pid);
+static inline bool plait__ends_is_here(uint32_t process, int pid)
+{
+    if (process != 0)
+        return __atomic_load_n(&plait__myself()->pools, __ATOMIC_ACQUIRE) == process;
+    return getpid() == pid;
+}
 
 /* The bell of this process; after plait__ends_begin. */
 uint32_t *plait__ends_bell(void);
@@ -28,6 +37,9 @@ uint32_t *plait__ends_bell(void);
 void plait__ends_ring(uint32_t *bell);
 /* The same of this process, by a task that found it for others: nobody but itself may wait. */
 void plait__ends_pass_on(void);
+
+/* This task may sleep on the bell, from before its last look; or does not any more. */
+void plait__ends_count(bool waits);
 
 enum plait__ends_look {
     PLAIT__ENDS_NOTHING,

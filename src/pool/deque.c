@@ -4,7 +4,6 @@
 #include "pool/deque.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 enum {
@@ -131,6 +130,15 @@ void *plait__deque_take(struct plait__deque *deque)
     /* empty: bottom is top again. Relaxed: a thief that sees the old one finds nothing either */
     __atomic_store_n(&deque->bottom, deque->old_top, __ATOMIC_RELAXED);
     return item;
+}
+
+bool plait__deque_take_this(struct plait__deque *deque, const void *item)
+{
+    int64_t bottom = __atomic_load_n(&deque->bottom, __ATOMIC_RELAXED);
+
+    /* what was there once and is not there any more does no harm: take decides */
+    return bottom > deque->old_top && load_item(deque->buffer, bottom - 1) == item &&
+           plait__deque_take(deque) != NULL;
 }
 
 void *plait__deque_peek(const struct plait__deque *deque)

@@ -22,6 +22,7 @@
 #ifndef PLAIT__POOL_DEQUE_H
 #define PLAIT__POOL_DEQUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,8 @@ void plait__deque_fini(struct plait__deque *deque);
 int plait__deque_push(struct plait__deque *deque, void *item);
 /* Owner: the newest; NULL: it is empty. */
 void *plait__deque_take(struct plait__deque *deque);
+/* Owner: the same, if it is this one. False: it is not, or a thief was faster. */
+bool plait__deque_take_this(struct plait__deque *deque, const void *item);
 /* Owner: the newest, left in; NULL: it is empty. A thief may have it in the next moment. */
 void *plait__deque_peek(const struct plait__deque *deque);
 /* Anybody: the oldest; NULL: it is empty. Goes on while other thieves are faster. */

@@ -54,6 +54,10 @@ struct plait__executor_ops {
     /* submit copies the input unless that lies in the heap of the family; else the input must live
      * until on_end */
     bool copies_in;
+    /* it writes all of a job's results: nobody need zero them before */
+    bool fills_results;
+    /* knows job->refill */
+    bool refills;
 };
 
 struct plait_pool {
@@ -65,9 +69,11 @@ struct plait_pool {
     int64_t grace_ms;                      /* const */
     void *executor;                        /* the executor's */
     uint32_t n_workers;                    /* atomic: that are wanted */
+    uint32_t n_asleep; /* atomic, the executor's: jobs that sleep, in whose place others may run */
 
     /* pool.c's and future.c's */
     struct plait__share *shares; /* const: share.h */
+    struct plait__share *owned;  /* atomic: those of single threads */
     uint32_t is_closed;          /* atomic: nothing new is accepted */
     uint32_t has_ended;          /* atomic: the executor's end has come */
     uint32_t is_gone;            /* atomic: destroyed, but for its memory */

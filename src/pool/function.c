@@ -42,13 +42,17 @@ static unsigned place_of(uintptr_t key)
 static int make_name(const struct plait__module *module, uintptr_t address,
                      struct plait__function **ret)
 {
-    /* a worker may be elsewhere */
+    /* a worker may be elsewhere. Where the file is gone, those are left that have it in memory */
     char *path = realpath(module->path, NULL);
-    size_t length = path == NULL ? 0 : strlen(path) + 1;
+    bool is_gone = path == NULL && errno == ENOENT && module->id_bytes > 0;
+    size_t length;
     struct plait__function *function;
 
+    if (is_gone)
+        path = strdup(module->path);
     if (path == NULL)
         return errno == ENOMEM ? -ENOMEM : -ENOENT;
+    length = strlen(path) + 1;
     function = plait__heap_alloc(sizeof *function + length);
     if (function == NULL) {
         free(path);

@@ -30,8 +30,10 @@ void plait__said_fini(struct plait__said *said)
 
 static void empty(plait_future *future)
 {
-    plait__said_fini(&future->said);
-    free(future->copies);
+    if (future->said.bytes != NULL || future->said.message != NULL)
+        plait__said_fini(&future->said);
+    if (future->copies != NULL)
+        free(future->copies);
     if (future->map != NULL)
         plait__map_free(future->map);
 }
@@ -46,17 +48,19 @@ void plait__future_free(plait_future *future)
 static plait_future *pop_or_alloc(plait_pool *pool, size_t items)
 {
     struct plait__share *share = plait__share_of(pool);
-    struct plait__list *node;
+    plait_future *future;
 
-    plait__mutex_lock(&share->lock);
-    node = plait__list_pop_front(&share->free);
-    share->n_free -= node != NULL;
+    plait__share_lock(share);
+    future = share->free;
+    if (future != NULL) {
+        share->free = future->next;
+        share->n_free--;
+    }
     share->n_held++;
-    share->n_taken++;
-    share->n_items += items;
-    plait__mutex_unlock(&share->lock);
-    return node != NULL ? plait__list_entry(node, plait_future, node)
-                        : malloc(sizeof(plait_future));
+    plait__count(&share->n_taken, 1);
+    plait__count(&share->n_items, items);
+    plait__share_unlock(share);
+    return future != NULL ? future : malloc(sizeof *future);
 }
 
 /* Its memory goes, or is kept for another one; NULL: there was none. */
@@ -65,15 +69,18 @@ static void put_back(plait_pool *pool, plait_future *future)
     struct plait__share *share = plait__share_of(pool);
     bool is_gone, is_kept;
 
-    plait__mutex_lock(&share->lock);
-    is_gone = __atomic_load_n(&pool->is_gone, __ATOMIC_RELAXED); /* stored under this lock */
+    plait__share_lock(share);
+    /* stored under this lock, and not before the owner of one that is owned has ended */
+    is_gone = __atomic_load_n(&pool->is_gone, __ATOMIC_RELAXED);
     is_kept = !is_gone && future != NULL && share->n_free < MOST_FREE;
     share->n_freed += !is_gone;
     if (is_kept) {
-        plait__list_push_front(&share->free, &future->node);
+        future->next = share->free;
+        /* release: a child that is forked at this moment finds a whole list */
+        __atomic_store_n(&share->free, future, __ATOMIC_RELEASE);
         share->n_free++;
     }
-    plait__mutex_unlock(&share->lock);
+    plait__share_unlock(share);
     if (!is_kept)
         free(future);
     if (is_gone)
@@ -92,13 +99,18 @@ int plait__future_take(plait_future **ret, plait_pool *pool, size_t items)
         put_back(pool, NULL);
         return -ENOMEM;
     }
-    memset(future, 0, offsetof(plait_future, small_in));
-    future->job.pool = pool;
-    future->refs = 2;
+    future->job.pool = pool; /* the rest of it belongs to who submits */
+    future->state = 2 * PLAIT__FUTURE_REF;
     future->process = pool->process;
     future->owner = pool->owner;
-    plait__list_init(&future->node);
+    future->lock = (struct plait__mutex){ 0 };
+    future->map = NULL;
     plait__list_init(&future->hooks);
+    future->thens = NULL;
+    future->own_then.fn = NULL;
+    future->result = (plait_result){ 0 };
+    future->said = (struct plait__said){ 0 };
+    future->copies = NULL;
     *ret = future;
     return 0;
 }
@@ -115,13 +127,19 @@ void plait__future_drop(plait_future *future, size_t items)
 plait_future *plait_future_ref(plait_future *future)
 {
     if (future != NULL)
-        __atomic_add_fetch(&future->refs, 1, __ATOMIC_RELAXED);
+        __atomic_add_fetch(&future->state, PLAIT__FUTURE_REF, __ATOMIC_RELAXED);
     return future;
 }
 
 static bool is_ours(const plait_future *future)
 {
     return plait__ends_is_here(future->process, future->owner);
+}
+
+static void release(plait_future *future)
+{
+    empty(future);
+    put_back(future->job.pool, future);
 }
 
 void plait_future_unref(plait_future *future)
@@ -132,31 +150,36 @@ void plait_future_unref(plait_future *future)
     if (future == NULL)
         return;
     is_here = is_ours(future); /* before it may be gone */
-    /* acq_rel: who frees it sees what the others wrote */
-    left = __atomic_sub_fetch(&future->refs, 1, __ATOMIC_ACQ_REL);
+    /* acquire, and acq_rel: who frees it sees what the others wrote. There is nobody else any more
+     * who could change the last one */
+    left = __atomic_load_n(&future->state, __ATOMIC_ACQUIRE) - PLAIT__FUTURE_REF;
+    if (left >= PLAIT__FUTURE_REF)
+        left = __atomic_sub_fetch(&future->state, PLAIT__FUTURE_REF, __ATOMIC_ACQ_REL);
     if (!is_here) {
         /* a child: its end, if it has not come, never will; the pool is not ours */
-        if (left == !plait__future_has_ended(future))
+        if (left / PLAIT__FUTURE_REF == !(left & PLAIT__FUTURE_ENDED))
             plait__future_free(future);
-    } else if (left == 0) {
-        empty(future);
-        put_back(future->job.pool, future);
+    } else if (left < PLAIT__FUTURE_REF) {
+        release(future);
     }
 }
 
 /* ---- the end ---- */
 
-bool plait__future_has_ended(const plait_future *future)
+bool plait__future_watch(plait_future *future)
 {
-    /* acquire: what it ended in was written before */
-    return __atomic_load_n(&future->state, __ATOMIC_ACQUIRE) == PLAIT__FUTURE_ENDED;
+    /* seq_cst: partner is end_unwatched: it sees this, or we see that it has ended */
+    return !(__atomic_fetch_or(&future->state, PLAIT__FUTURE_WATCHED, __ATOMIC_SEQ_CST) &
+             PLAIT__FUTURE_ENDED);
 }
 
-void plait__future_await(plait_future *future)
+void plait__future_begin_then(plait_future *future, plait_future_fn *fn, void *arg)
 {
-    plait__mutex_lock(&future->lock);
-    future->is_awaited = true;
-    plait__mutex_unlock(&future->lock);
+    if (fn == NULL)
+        return;
+    future->own_then = (struct plait__then){ .fn = fn, .arg = arg };
+    future->thens = &future->own_then;
+    future->state |= PLAIT__FUTURE_WATCHED;
 }
 
 static void make_due(plait_pool *pool, plait_future *future)
@@ -167,29 +190,58 @@ static void make_due(plait_pool *pool, plait_future *future)
     plait__mutex_unlock(&pool->lock);
 }
 
-void plait__future_end(plait_future *future)
+/* Ends it, and gives back the reference of its end, in one step; it may be gone then. False: there
+ * is somebody to be told. */
+static bool end_unwatched(plait_future *future)
 {
-    plait_pool *pool = future->job.pool;
+    uint32_t state = __atomic_load_n(&future->state, __ATOMIC_RELAXED), next;
+
+    do {
+        if (state & PLAIT__FUTURE_WATCHED)
+            return false;
+        next = (state | PLAIT__FUTURE_ENDED) - PLAIT__FUTURE_REF;
+        /* seq_cst: as a release, for what it ended in, its partner is has_ended; as an acquire, that
+         * of the other references; the rest is for who waits: plait__future_watch, pool_tell */
+    } while (!__atomic_compare_exchange_n(&future->state, &state, next, true, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_RELAXED));
+    if (next < PLAIT__FUTURE_REF)
+        release(future);
+    return true;
+}
+
+/* Tells the hooks. Are there callbacks? */
+static bool end_watched(plait_future *future)
+{
     struct plait__list *node;
-    bool is_due, is_awaited;
+    bool is_due;
 
     plait__mutex_lock(&future->lock);
-    __atomic_store_n(&future->state, PLAIT__FUTURE_ENDED, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&future->state, PLAIT__FUTURE_ENDED, __ATOMIC_SEQ_CST);
     while ((node = plait__list_pop_front(&future->hooks)) != NULL) {
         struct plait__hook *hook = plait__list_entry(node, struct plait__hook, node);
         hook->fn(hook);
     }
     is_due = future->thens != NULL;
-    is_awaited = future->is_awaited;
     plait__mutex_unlock(&future->lock);
+    return is_due;
+}
+
+void plait__future_end(plait_future *future)
+{
+    plait_pool *pool = future->job.pool;
+    bool is_counted = plait__share_end_soon(plait__share_of(pool));
+    bool is_unwatched = end_unwatched(future);
+    bool is_due = !is_unwatched && end_watched(future);
+
     if (is_due)
         make_due(pool, future);
-    plait__share_end(pool);
-    if (is_awaited)
-        plait__ends_pass_on();
-    else
+    if (!is_counted)
+        plait__share_end(pool);
+    if (is_unwatched)
         plait__pool_tell(pool);
-    if (!is_due)
+    else
+        plait__ends_pass_on();
+    if (!is_unwatched && !is_due)
         plait_future_unref(future);
 }
 
@@ -204,9 +256,8 @@ static void call_all(plait_future *future, struct plait__then *then)
     }
 }
 
-void plait__futures_call(plait_pool *pool)
+void plait__futures_call_due(plait_pool *pool)
 {
-    /* relaxed: who made one due pumps as well, and looks after that */
     while (__atomic_load_n(&pool->n_due, __ATOMIC_RELAXED) > 0) {
         struct plait__list *node;
         plait_future *future = NULL;
@@ -244,7 +295,7 @@ int plait_future_then(plait_future *future, plait_future_fn *fn, void *arg)
         return -ECHILD;
     spare = malloc(sizeof *spare);
     plait__mutex_lock(&future->lock);
-    has_ended = plait__future_has_ended(future);
+    has_ended = !plait__future_watch(future);
     then = future->own_then.fn == NULL ? &future->own_then : spare;
     if (!has_ended && then != NULL) {
         *then = (struct plait__then){ .fn = fn, .arg = arg };
@@ -286,7 +337,7 @@ static enum plait__ends_look look(void *arg, bool will_sleep)
     plait_future *future = arg;
 
     if (will_sleep)
-        plait__future_await(future);
+        plait__future_watch(future);
     if (!plait__future_has_ended(future))
         plait__pool_pump(future->job.pool, will_sleep);
     return plait__future_has_ended(future) ? PLAIT__ENDS_DONE : PLAIT__ENDS_NOTHING;
@@ -303,6 +354,9 @@ int plait_future_wait(plait_future *future, plait_deadline until)
 
     if (rc < 0 || plait__future_has_ended(future))
         return rc;
+    /* in the usual case of a job that waits for a job: nobody else has begun it */
+    if (until.ns == INT64_MAX && plait__future_help(future) && plait__future_has_ended(future))
+        return 0;
     return plait__ends_help(look, help, future, until);
 }
 

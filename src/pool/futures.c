@@ -73,7 +73,7 @@ static void pump_all(const struct wait *wait, bool eager)
 static void await_all(struct wait *wait)
 {
     for (size_t i = wait->first; i < wait->n && !wait->has_awaited; i++)
-        plait__future_await(wait->futures[i]);
+        plait__future_watch(wait->futures[i]);
     wait->has_awaited = true;
 }
 
@@ -154,7 +154,7 @@ static void fill_entry(plait_completed *set, size_t i, plait_future *future)
     set->futures[i] = future;
     plait__list_init(&entry->hook.node);
     plait__mutex_lock(&future->lock);
-    if (plait__future_has_ended(future))
+    if (!plait__future_watch(future))
         on_ready(&entry->hook);
     else
         plait__list_push_back(&future->hooks, &entry->hook.node);

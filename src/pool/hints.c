@@ -55,9 +55,11 @@ uint32_t plait__hints_take(struct plait__hints *hints, uint64_t *current)
         uint64_t found = load(place);
         hint = (uint32_t)found;
         if (found == make(round, 0)) {
-            if (load(&hints->head) == head)
-                return 0;
-            continue;
+            if (load(&hints->head) != head)
+                continue;
+            if (*current != 0) /* somebody else was faster */
+                __atomic_store_n(current, 0, __ATOMIC_RELEASE);
+            return 0;
         }
         if ((uint32_t)(found >> 32) != round) {
             change(&hints->head, head, head + 1);

@@ -24,8 +24,8 @@ struct plait__hints {
 
 /* pre: hint is not 0. False: it is full. */
 bool plait__hints_put(struct plait__hints *hints, uint32_t hint);
-/* The first hint, or 0: it is empty. It is in *current before it is out of the queue, so that who is
- * killed in between has it there. */
+/* The first hint, or 0: it is empty. What it says is in *current: before it is out of the queue, so
+ * that who is killed in between has it there. */
 uint32_t plait__hints_take(struct plait__hints *hints, uint64_t *current);
 
 /* Is there none, as far as we see without a step of our own? */

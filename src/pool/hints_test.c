@@ -59,6 +59,15 @@ TEST(the_current_hint_is_named_when_it_is_taken)
     CHECK_INT(current, 7);
 }
 
+TEST(who_finds_nothing_is_left_with_no_current_hint)
+{
+    struct plait__hints hints = make();
+    uint64_t current = 7; /* of a race that it has lost */
+
+    CHECK_INT(plait__hints_take(&hints, &current), 0);
+    CHECK_INT(current, 0);
+}
+
 TEST(who_was_killed_before_it_moved_the_tail_is_in_nobodys_way)
 {
     struct plait__hints hints = make();
@@ -97,12 +106,12 @@ enum {
 };
 
 static struct plait__hints shared;
-static uint64_t sum_in, sum_out, n_out;
+static uint64_t sum_in, sum_out, n_out, n_wrong;
 
 static int move(void *arg)
 {
     uint32_t first = (uint32_t)(uintptr_t)arg * EACH + 1;
-    uint64_t current;
+    uint64_t current = 0;
 
     for (uint32_t i = 0; i < EACH;) {
         uint32_t taken;
@@ -111,6 +120,8 @@ static int move(void *arg)
             i++;
         }
         taken = plait__hints_take(&shared, &current);
+        if (current != taken)
+            __atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
         if (taken != 0) {
             __atomic_fetch_add(&sum_out, taken, __ATOMIC_RELAXED);
             __atomic_fetch_add(&n_out, 1, __ATOMIC_RELAXED);
@@ -138,4 +149,5 @@ TEST_LIMIT(each_hint_comes_out_once_whoever_puts_and_takes, 60)
     }
     CHECK_INT(n_out, THREADS * EACH);
     CHECK_INT(sum_out, sum_in);
+    CHECK_INT(n_wrong, 0);
 }

@@ -3,12 +3,14 @@
  *
  * Items are taken from their source into a batch, by whoever asks for the next result; a batch that
  * is full is a job. At most `window` items are taken and not yet given out. A batch that is not
- * full is submitted as well when its owner is about to sleep and workers have nothing to do.
+ * full is submitted as well when workers have nothing to do and its owner is about to sleep, or the
+ * source takes its time. Then what has ended is given out before more is taken.
  */
+#include "pool/imap.h"
 #include "base/opts.h"
 #include "base/time.h"
 #include "family/member.h"
-#include "pool/pool.h"
+#include "os/clock.h"
 #include "wait/sleeper.h"
 
 #include <plait/error.h>
@@ -22,135 +24,11 @@ enum {
     WINDOW_A_WORKER = 64
 };
 
-#define BATCH_NS INT64_C(100000)
-
-/* Some items; the owner's, but for what is said. */
-struct batch {
-    struct plait__job job;    /* the executor's while it flies */
-    struct plait__list node;  /* in flying, or free */
-    struct plait__list ready; /* in the imap's; its lock */
-    plait_imap *imap;
-    uint32_t has_ended; /* atomic: who stores it releases the results by it */
-    uint32_t n;         /* items in it */
-    uint32_t next;      /* the first that is not given out */
-    uint32_t cap;       /* room */
-    char *in, *out;
-    plait_result *results;
-};
-
-struct plait_imap {
-    plait_pool *pool;
-    uint32_t process; /* the owner, as plait__ends_begin says it */
-    pid_t owner;      /* so too */
-    plait_pool_fn *fn;
-    plait_pool_source_fn *source;
-    void *source_arg;
-    plait_imap_opts opts;
-    struct plait__job_limits limits;
-    void *own_ctx; /* a copy of the context, or NULL */
-    bool is_over;  /* the source has no more */
-    int error;     /* … as it said so, or why no more can be submitted */
-    int refused;   /* the latter */
-    size_t n_held; /* items taken and not given out */
-    int64_t cost_ns;
-    int64_t cost_items;
-    struct batch *filling;     /* not submitted yet; or NULL */
-    struct batch *current;     /* whose results are being given out; or NULL */
-    struct plait__list flying; /* batches submitted and not current yet, in their order */
-    struct plait__list free;   /* batches to be used again */
-    struct plait__mutex lock;
-    struct plait__list ready; /* lock: of `flying`, those that have ended, in that order */
-    uint32_t n_flying;        /* lock: those that have not ended */
-};
-
-/* ---- batches ---- */
-
-static size_t count_workers(const plait_imap *imap)
-{
-    return __atomic_load_n(&imap->pool->n_workers, __ATOMIC_RELAXED);
-}
-
-static size_t choose_size(const plait_imap *imap)
-{
-    size_t most = imap->opts.window / (2 * count_workers(imap));
-    size_t n = imap->opts.chunk;
-
-    if (n == 0)
-        n = imap->cost_items > 0 ? (size_t)(BATCH_NS / (imap->cost_ns / imap->cost_items + 1)) : 1;
-    if (imap->opts.chunk > 0)
-        most = imap->opts.window;
-    n = n < most ? n : most;
-    return n > 0 ? n : 1;
-}
-
-static void free_batch(struct batch *batch)
-{
-    if (batch == NULL)
-        return;
-    free(batch->in);
-    free(batch->out);
-    free(batch->results);
-    free(batch);
-}
-
-static bool grow_one(void **ret, size_t item_bytes, size_t n)
-{
-    void *grown = item_bytes > 0 ? realloc(*ret, item_bytes * n) : NULL;
-
-    if (item_bytes > 0 && grown == NULL)
-        return false;
-    if (item_bytes > 0)
-        *ret = grown;
-    return true;
-}
-
-static bool grow(struct batch *batch, size_t n)
-{
-    const plait_imap_opts *opts = &batch->imap->opts;
-
-    if (n <= batch->cap)
-        return true;
-    if (!grow_one((void **)&batch->in, opts->in_bytes, n) ||
-        !grow_one((void **)&batch->out, opts->out_bytes, n) ||
-        !grow_one((void **)&batch->results, sizeof *batch->results, n))
-        return false;
-    batch->cap = (uint32_t)n;
-    return true;
-}
-
-static struct batch *make_batch(plait_imap *imap)
-{
-    struct batch *batch = calloc(1, sizeof *batch);
-
-    if (batch == NULL)
-        return NULL;
-    batch->imap = imap;
-    plait__list_init(&batch->node);
-    plait__list_init(&batch->ready);
-    if (grow(batch, 1))
-        return batch;
-    free_batch(batch);
-    return NULL;
-}
-
-/* An empty one; NULL: no memory. */
-static struct batch *take_batch(plait_imap *imap)
-{
-    struct plait__list *node = plait__list_pop_front(&imap->free);
-    struct batch *batch =
-        node != NULL ? plait__list_entry(node, struct batch, node) : make_batch(imap);
-
-    if (batch == NULL)
-        return NULL;
-    grow(batch, choose_size(imap)); /* or as many as it had room for */
-    batch->n = batch->next = 0;
-    batch->has_ended = 0;
-    return batch;
-}
+#define SLOW_NS INT64_C(15000000) /* longer than a tick of any kernel */
 
 /* ---- submitting ---- */
 
-static void set_ended(struct batch *batch)
+static void set_ended(struct plait__batch *batch)
 {
     plait_imap *imap = batch->imap;
 
@@ -163,7 +41,7 @@ static void set_ended(struct batch *batch)
 
 static void on_end(struct plait__job *job)
 {
-    struct batch *batch = plait__list_entry(job, struct batch, job);
+    struct plait__batch *batch = plait__list_entry(job, struct plait__batch, job);
     plait_pool *pool = job->pool;
     struct plait__tally tally = { 0 };
 
@@ -174,7 +52,7 @@ static void on_end(struct plait__job *job)
     plait__ends_pass_on();
 }
 
-static void fill_job(struct batch *batch)
+static void fill_job(struct plait__batch *batch)
 {
     plait_imap *imap = batch->imap;
 
@@ -191,12 +69,14 @@ static void fill_job(struct batch *batch)
         .limits = imap->limits,
         .results = batch->results,
         .on_end = on_end,
+        .is_timed = true,
     };
-    memset(batch->results, 0, batch->n * sizeof *batch->results);
+    if (!imap->pool->ops->fills_results)
+        memset(batch->results, 0, batch->n * sizeof *batch->results);
 }
 
 /* What became of a batch that cannot be submitted. */
-static void give_up(struct batch *batch, int error)
+static void give_up(struct plait__batch *batch, int error)
 {
     plait_result result = { .end = PLAIT_JOB_LOST, .cause = PLAIT_CAUSE_MEMORY, .code = error };
 
@@ -212,7 +92,7 @@ static void give_up(struct batch *batch, int error)
 /* Submits what is being filled; no room: later. */
 static void submit(plait_imap *imap)
 {
-    struct batch *batch = imap->filling;
+    struct plait__batch *batch = imap->filling;
     bool is_alone;
     int rc;
 
@@ -242,7 +122,7 @@ static void submit(plait_imap *imap)
 /* Takes one item. False: there is none. */
 static bool take_item(plait_imap *imap)
 {
-    struct batch *batch = imap->filling;
+    struct plait__batch *batch = imap->filling;
     int rc = imap->source(batch->in != NULL ? batch->in + batch->n * imap->opts.in_bytes : NULL,
                           imap->source_arg);
 
@@ -256,53 +136,83 @@ static bool take_item(plait_imap *imap)
     return true;
 }
 
-static bool is_full(const struct batch *batch)
+static bool is_full(const struct plait__batch *batch)
 {
-    return batch->n == batch->cap || batch->n >= choose_size(batch->imap);
+    return batch->n == batch->cap || batch->n >= plait__batch_size(batch->imap);
 }
 
-/* Takes items and submits batches, as far as window and room go. */
-static void fill(plait_imap *imap)
+/* Workers have nothing to do, and here is something, though it is not all that it could be. */
+static void submit_early(plait_imap *imap)
+{
+    uint32_t n;
+
+    plait__mutex_lock(&imap->lock);
+    n = imap->n_flying;
+    plait__mutex_unlock(&imap->lock);
+    if (imap->filling != NULL && imap->filling->n > 0 && n < plait__imap_workers(imap))
+        submit(imap);
+}
+
+/* Has the clock ticked since the item before? */
+static bool time_passes(plait_imap *imap)
+{
+    int64_t tick_ns = plait__os_tick_ns(), passed_ns = tick_ns - imap->tick_ns;
+
+    imap->tick_ns = tick_ns;
+    imap->is_slow = passed_ns > SLOW_NS;
+    return passed_ns > 0;
+}
+
+/* Takes items and submits batches, as far as window and room go. True: time passes, and there may be
+ * more to take when it has been looked what has ended. */
+static bool fill(plait_imap *imap)
 {
     bool goes_on = true;
 
+    imap->tick_ns = plait__os_tick_ns();
     if (!imap->is_over && __atomic_load_n(&imap->pool->has_ended, __ATOMIC_SEQ_CST)) {
         imap->is_over = true;
         imap->error = -EPIPE;
     }
     while (goes_on) {
         if (imap->filling == NULL && !imap->is_over && imap->n_held < imap->opts.window)
-            imap->filling = take_batch(imap);
+            imap->filling = plait__batch_take(imap);
         if (imap->filling == NULL)
-            return;
+            return false;
         while (!imap->is_over && imap->n_held < imap->opts.window && !is_full(imap->filling) &&
-               take_item(imap))
-            continue;
+               take_item(imap)) {
+            if (time_passes(imap)) {
+                submit_early(imap);
+                return true;
+            }
+        }
         goes_on = imap->filling->n > 0 &&
                   (is_full(imap->filling) || imap->is_over || imap->filling->n == imap->n_held);
         if (goes_on)
             submit(imap);
         goes_on = goes_on && imap->filling == NULL;
     }
+    return false;
 }
 
 /* ---- next ---- */
 
-static struct batch *first_of(struct plait__list *list)
+static struct plait__batch *first_of(struct plait__list *list)
 {
-    return plait__list_is_empty(list) ? NULL : plait__list_entry(list->next, struct batch, node);
+    return plait__list_is_empty(list) ? NULL
+                                      : plait__list_entry(list->next, struct plait__batch, node);
 }
 
 /* The batch whose results come next, if it has ended. */
-static struct batch *find_ended(plait_imap *imap)
+static struct plait__batch *find_ended(plait_imap *imap)
 {
-    struct batch *batch = first_of(&imap->flying);
+    struct plait__batch *batch = first_of(&imap->flying);
     struct plait__list *node;
 
     plait__mutex_lock(&imap->lock);
     if (imap->opts.is_unordered) {
         node = imap->ready.next;
-        batch = node == &imap->ready ? NULL : plait__list_entry(node, struct batch, ready);
+        batch = node == &imap->ready ? NULL : plait__list_entry(node, struct plait__batch, ready);
     }
     /* acquire: its results were written before */
     if (batch != NULL && !__atomic_load_n(&batch->has_ended, __ATOMIC_ACQUIRE))
@@ -317,7 +227,7 @@ static struct batch *find_ended(plait_imap *imap)
 static bool has_current(plait_imap *imap)
 {
     struct plait__tally tally = { 0 };
-    struct batch *batch = imap->current;
+    struct plait__batch *batch = imap->current;
 
     if (batch != NULL && batch->next < batch->n)
         return true;
@@ -338,7 +248,7 @@ static bool help(void *arg)
     plait_imap *imap = arg;
 
     list_for_each (node, &imap->flying) {
-        struct batch *batch = plait__list_entry(node, struct batch, node);
+        struct plait__batch *batch = plait__list_entry(node, struct plait__batch, node);
         if (!__atomic_load_n(&batch->has_ended, __ATOMIC_ACQUIRE) &&
             plait__pool_help(imap->pool, &batch->job))
             return true;
@@ -348,23 +258,25 @@ static bool help(void *arg)
     return false;
 }
 
-/* Workers have nothing to do, and here is something, though it is not all that it could be. */
-static void submit_early(plait_imap *imap)
+/* A slow source is asked when there is no result, and not in vain. */
+static bool may_fill(plait_imap *imap)
 {
-    uint32_t n;
-
-    plait__mutex_lock(&imap->lock);
-    n = imap->n_flying;
-    plait__mutex_unlock(&imap->lock);
-    if (imap->filling != NULL && imap->filling->n > 0 && n < count_workers(imap))
-        submit(imap);
+    if (!imap->is_slow)
+        return true;
+    return !has_current(imap) && (!imap->has_filled || plait_left_ns(imap->until) > 0);
 }
 
 static enum plait__ends_look look(void *arg, bool will_sleep)
 {
     plait_imap *imap = arg;
+    bool goes_on = false;
 
-    fill(imap);
+    if (imap->is_slow)
+        plait__pool_pump(imap->pool, false);
+    if (may_fill(imap)) {
+        imap->has_filled = true;
+        goes_on = fill(imap);
+    }
     if (has_current(imap) || (imap->is_over && imap->n_held == 0))
         return PLAIT__ENDS_DONE;
     plait__pool_pump(imap->pool, will_sleep);
@@ -372,7 +284,7 @@ static enum plait__ends_look look(void *arg, bool will_sleep)
         return PLAIT__ENDS_DONE;
     if (will_sleep)
         submit_early(imap);
-    return PLAIT__ENDS_NOTHING;
+    return goes_on ? PLAIT__ENDS_AGAIN : PLAIT__ENDS_NOTHING;
 }
 
 int plait_imap_next_sized(plait_imap *imap, void *out, plait_result *ret, size_t ret_bytes,
@@ -386,6 +298,8 @@ int plait_imap_next_sized(plait_imap *imap, void *out, plait_result *ret, size_t
         return -EINVAL;
     if (!plait__ends_is_here(imap->process, imap->owner))
         return -ECHILD;
+    imap->has_filled = false;
+    imap->until = until;
     rc = plait__ends_help(look, help, imap, until);
     if (rc < 0)
         return rc;
@@ -437,15 +351,15 @@ static void free_list(struct plait__list *list)
     struct plait__list *node;
 
     while ((node = plait__list_pop_front(list)) != NULL)
-        free_batch(plait__list_entry(node, struct batch, node));
+        plait__batch_free(plait__list_entry(node, struct plait__batch, node));
 }
 
 static void free_imap(plait_imap *imap)
 {
     free_list(&imap->flying);
     free_list(&imap->free);
-    free_batch(imap->filling);
-    free_batch(imap->current);
+    plait__batch_free(imap->filling);
+    plait__batch_free(imap->current);
     free(imap->own_ctx);
     free(imap);
 }
@@ -454,7 +368,7 @@ static void free_imap(plait_imap *imap)
 static int fill_imap(plait_imap *imap)
 {
     int rc = copy_ctx(imap);
-    struct batch *batch = rc == 0 ? make_batch(imap) : NULL;
+    struct plait__batch *batch = rc == 0 ? plait__batch_make(imap) : NULL;
 
     if (batch == NULL)
         return -ENOMEM;
@@ -543,7 +457,7 @@ static enum plait__ends_look look_for_end(void *arg, bool will_sleep)
 static void end_batches(plait_imap *imap)
 {
     list_for_each (node, &imap->flying) {
-        struct batch *batch = plait__list_entry(node, struct batch, node);
+        struct plait__batch *batch = plait__list_entry(node, struct plait__batch, node);
         if (!__atomic_load_n(&batch->has_ended, __ATOMIC_ACQUIRE))
             plait__pool_cancel(imap->pool, &batch->job, true);
     }

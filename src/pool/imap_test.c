@@ -16,6 +16,7 @@ struct source {
     int last;
     long given_out;
     long most_ahead;
+    int64_t takes_ms; /* for each */
 };
 
 static int give(void *item, void *arg)
@@ -24,6 +25,8 @@ static int give(void *item, void *arg)
 
     if (source->next == source->end)
         return source->last;
+    if (source->takes_ms > 0)
+        plait_sleep(plait_after_ms(source->takes_ms));
     if (source->next - source->given_out + 1 > source->most_ahead)
         source->most_ahead = source->next - source->given_out + 1;
     *(long *)item = source->next++;
@@ -72,6 +75,37 @@ TEST(results_come_in_the_order_of_the_items_and_the_window_bounds_them)
         plait_imap_destroy(imap);
         plait_pool_destroy(pool);
     }
+}
+
+TEST(results_of_a_slow_source_come_before_it_is_asked_for_more)
+{
+    plait_pool *pool = serial_pool(0);
+    struct source source = { .end = 100, .takes_ms = 30 };
+    plait_imap *imap = make(pool, &source, (plait_imap_opts){ .chunk = 10 });
+
+    CHECK(source.next <= 1);
+    while (source.given_out < 5) {
+        CHECK_INT(plait_imap_next(imap, NULL, NULL, PLAIT_FOREVER), 1);
+        source.given_out++;
+        CHECK(source.next <= source.given_out + 1);
+    }
+    plait_imap_destroy(imap);
+    plait_pool_destroy(pool);
+}
+
+TEST(a_slow_source_is_not_asked_behind_the_deadline)
+{
+    plait_pool *pool = serial_pool(0);
+    struct source source = { .end = 100, .takes_ms = 30 };
+    plait_imap *imap;
+
+    serial_of(pool)->budget = 0;
+    imap = make(pool, &source, (plait_imap_opts){ 0 });
+    CHECK_INT(plait_imap_next(imap, NULL, NULL, plait_after_ms(1)), -ETIMEDOUT);
+    CHECK(source.next <= 3);
+    serial_of(pool)->budget = SIZE_MAX;
+    plait_imap_destroy(imap);
+    plait_pool_destroy(pool);
 }
 
 TEST(unordered_results_come_as_they_end_and_each_once)

@@ -36,6 +36,14 @@ static void free_chunk(struct plait__chunk *chunk)
     free(chunk);
 }
 
+/* What two workers write to lies in no line together. */
+static void *alloc_lines(size_t bytes)
+{
+    size_t lines = (bytes + PLAIT__MAP_LINE - 1) / PLAIT__MAP_LINE;
+
+    return aligned_alloc(PLAIT__MAP_LINE, lines * PLAIT__MAP_LINE);
+}
+
 /* Room for n items; what there was stays if there is no memory. */
 static bool grow(struct plait__chunk *chunk, size_t n)
 {
@@ -46,9 +54,10 @@ static bool grow(struct plait__chunk *chunk, size_t n)
     if (n <= chunk->cap)
         return true;
     if (map->results == NULL) {
-        results = realloc(chunk->results, n * sizeof *results);
+        results = alloc_lines(n * sizeof *results);
         if (results == NULL)
             return false;
+        free(chunk->results);
         chunk->results = results;
     }
     if (map->rows.n_columns > 0) {
@@ -65,10 +74,11 @@ static void on_end(struct plait__job *job);
 
 static struct plait__chunk *make_chunk(struct plait__map *map)
 {
-    struct plait__chunk *chunk = calloc(1, sizeof *chunk);
+    struct plait__chunk *chunk = alloc_lines(sizeof *chunk);
 
     if (chunk == NULL)
         return NULL;
+    memset(chunk, 0, sizeof *chunk);
     chunk->map = map;
     plait__list_init(&chunk->node);
     if (grow(chunk, 1))
@@ -128,6 +138,8 @@ static size_t choose_window(const struct plait__map *map)
 {
     size_t workers = count_workers(map);
 
+    if (map->is_shared)
+        return workers + __atomic_load_n(&map->pool->n_asleep, __ATOMIC_RELAXED);
     if (map->chunk == 0 && map->waits)
         return CHUNKS_A_WORKER * workers;
     if (map->chunk == 0)
@@ -146,24 +158,34 @@ static size_t clamp(size_t n, size_t least, size_t most)
 static size_t measure_chunk(const struct plait__map *map, size_t left)
 {
     size_t share = left / (CHUNKS_A_WORKER * count_workers(map)) + 1;
-    size_t item_bytes = map->rows.bytes + map->in.item_bytes + map->out.item_bytes + 1;
+    size_t item_bytes =
+        map->rows.bytes + map->in.item_bytes + map->out.item_bytes + sizeof(plait_result);
     size_t most = clamp(MOST_BYTES / item_bytes, 1, UINT32_MAX);
     int64_t item_ns;
 
     if (map->cost_items == 0)
-        return map->waits ? 1 : clamp(share, 1, most);
+        return map->waits || map->is_shared ? 1 : clamp(share, 1, most);
     item_ns = map->cost_ns / map->cost_items + 1;
     share = clamp(share, (size_t)(LEAST_NS / item_ns), (size_t)(MOST_NS / item_ns));
     return clamp(share, 1, most);
 }
 
-/* Map lock. At least one is left. */
+/* Map lock. 0: all items of a shared map have been got. */
 static size_t choose_chunk(const struct plait__map *map)
 {
-    size_t left = map->n - map->next;
+    size_t left = map->n - plait__map_next(map);
     size_t n = map->chunk > 0 ? clamp(map->chunk, 1, UINT32_MAX) : measure_chunk(map, left);
 
     return n < left ? n : left;
+}
+
+/* Map lock. Is there anything for one chunk more? */
+static bool has_more(const struct plait__map *map)
+{
+    if (map->is_stopped || plait__map_next(map) == map->n || map->n_flying >= choose_window(map))
+        return false;
+    /* of a few items, each chunk gets its own */
+    return !map->is_shared || map->n_flying * choose_chunk(map) < map->n;
 }
 
 /* ---- the end ---- */
@@ -172,7 +194,7 @@ static size_t choose_chunk(const struct plait__map *map)
 static bool is_done(struct plait__map *map)
 {
     if (map->is_ended || map->is_feeding || map->n_flying > 0 ||
-        (map->next < map->n && !map->is_stopped))
+        (plait__map_next(map) < map->n && !map->is_stopped))
         return false;
     return map->is_ended = true;
 }
@@ -200,18 +222,16 @@ static void leave_pool(struct plait__map *map)
 /* Outside of locks, once, by whom is_done told so; the map may be gone afterwards. */
 static void end_map(struct plait__map *map)
 {
-    size_t n = map->n - map->next;
-
+    size_t next = plait__map_next(map);
     struct plait__tally tally = { 0 };
 
     leave_pool(map);
-    if (n > 0)
-        note_bad(map, map->next, &map->rest, n);
-    for (size_t i = map->next; i < map->n; i++) {
-        plait__tally(&tally, &map->rest, 1);
-        if (map->results != NULL)
-            map->results[i] = map->rest;
+    if (next < map->n) {
+        note_bad(map, next, &map->rest, map->n - next);
+        plait__tally_same(&tally, &map->rest, map->n - next, 0);
     }
+    for (size_t i = next; i < map->n && map->results != NULL; i++)
+        map->results[i] = map->rest;
     plait__share_count(map->pool, &tally);
     map->future->result = map->n_bad > 0 ? map->bad : (plait_result){ .end = PLAIT_JOB_VALUE };
     plait__future_end(map->future);
@@ -220,11 +240,19 @@ static void end_map(struct plait__map *map)
 /* What the items of a chunk ended in. */
 static void count_results(struct plait__map *map, const struct plait__chunk *chunk)
 {
+    static const plait_result value = { .end = PLAIT_JOB_VALUE, .starts = 1 };
     const plait_result *results = chunk->job.results;
     struct plait__tally tally = { 0 };
     size_t first_bad = 0;
 
-    plait__tally(&tally, results, chunk->job.n);
+    if (map->is_shared && map->chunk > 0 && chunk->job.n == 1 && results->end == PLAIT_JOB_VALUE) {
+        plait__share_count_one(map->pool, results);
+        return;
+    }
+    if (chunk->job.is_summed)
+        plait__tally_same(&tally, &value, chunk->job.n, chunk->job.run_ns);
+    else
+        plait__tally(&tally, results, chunk->job.n);
     while (tally.bad > 0 && results[first_bad].end == PLAIT_JOB_VALUE)
         first_bad++;
     plait__share_count(map->pool, &tally);
@@ -243,7 +271,8 @@ static void on_end(struct plait__job *job)
     plait_pool *pool = map->pool; /* once the map is unlocked, it and the chunk may be gone */
     bool is_last;
 
-    count_results(map, chunk);
+    if (job->n > 0)
+        count_results(map, chunk);
     plait__mutex_lock(&map->lock);
     plait__list_remove(&chunk->node);
     chunk->is_flying = false;
@@ -260,32 +289,72 @@ static void on_end(struct plait__job *job)
 
 /* ---- feeding ---- */
 
-static void fill_job(struct plait__chunk *chunk, size_t n)
+/* The n items from chunk->first on. */
+static void fill_items(struct plait__chunk *chunk, size_t n)
 {
     struct plait__map *map = chunk->map;
     struct plait__job *job = &chunk->job;
 
-    *job = (struct plait__job){
-        .pool = map->pool,
-        .fn = map->fn,
-        .in = (const char *)map->in.ptr + chunk->first * map->in.item_bytes,
-        .in_bytes = map->in.item_bytes,
-        .out_bytes = map->out.item_bytes,
-        .n = (uint32_t)n,
-        .ctx = map->ctx,
-        .ctx_bytes = map->ctx_bytes,
-        .limits = map->limits,
-        .results = map->results != NULL ? map->results + chunk->first : chunk->results,
-        .on_end = on_end,
-    };
+    job->in = (const char *)map->in.ptr + chunk->first * map->in.item_bytes;
     if (job->out_bytes > 0)
         job->out = (char *)map->out.ptr + chunk->first * job->out_bytes;
     if (map->rows.n_columns > 0) {
         plait__rows_pack(chunk->packed, &map->rows, chunk->first, n);
         job->in = chunk->packed;
-        job->in_bytes = map->rows.bytes;
     }
-    memset(job->results, 0, n * sizeof *job->results);
+    job->results = map->results != NULL ? map->results + chunk->first : chunk->results;
+    if (!map->pool->ops->fills_results)
+        memset(job->results, 0, n * sizeof *job->results);
+    job->n = (uint32_t)n;
+}
+
+/* Of a shared map: the items that nobody has got yet are for whoever comes first. */
+static bool refill(struct plait__job *job, bool more)
+{
+    struct plait__chunk *chunk = plait__list_entry(job, struct plait__chunk, job);
+    struct plait__map *map = chunk->map;
+    size_t n = clamp(map->chunk, 1, UINT32_MAX);
+
+    if (job->n > 0)
+        count_results(map, chunk);
+    job->n = 0;
+    if (!more)
+        return false;
+    if (map->chunk == 0) {
+        plait__mutex_lock(&map->lock);
+        n = choose_chunk(map);
+        plait__mutex_unlock(&map->lock);
+    }
+    n = n < map->n ? n : map->n;
+    if (!grow(chunk, n))
+        n = chunk->cap;
+    chunk->first = __atomic_fetch_add(&map->next, n, __ATOMIC_RELAXED); /* only a number */
+    if (chunk->first >= map->n)
+        return false;
+    fill_items(chunk, n < map->n - chunk->first ? n : map->n - chunk->first);
+    return true;
+}
+
+static void fill_job(struct plait__chunk *chunk, size_t n)
+{
+    struct plait__map *map = chunk->map;
+
+    chunk->job = (struct plait__job){
+        .pool = map->pool,
+        .fn = map->fn,
+        .in_bytes = map->rows.n_columns > 0 ? map->rows.bytes : map->in.item_bytes,
+        .out_bytes = map->out.item_bytes,
+        .ctx = map->ctx,
+        .ctx_bytes = map->ctx_bytes,
+        .limits = map->limits,
+        .may_sum = map->results == NULL,
+        .on_end = on_end,
+        .refill = map->is_shared ? refill : NULL,
+        .is_timed = map->chunk == 0 || map->results != NULL || map->limits.soft_ns > 0 ||
+                    map->limits.hard_ns > 0,
+    };
+    if (!map->is_shared)
+        fill_items(chunk, n);
 }
 
 /* Map lock, given back in between. 0; -ETIMEDOUT: no room; -errno. */
@@ -297,7 +366,7 @@ static int feed_one(struct plait__map *map)
 
     if (chunk == NULL)
         return -ENOMEM;
-    chunk->first = map->next;
+    chunk->first = plait__map_next(map);
     chunk->is_flying = true;
     chunk->flight = ++map->flight;
     map->n_flying++;
@@ -309,10 +378,12 @@ static int feed_one(struct plait__map *map)
     if (rc < 0) {
         chunk->is_flying = false;
         map->n_flying--;
+        map->flight--;
         plait__list_push_front(&map->idle, &chunk->node);
         return rc;
     }
-    map->next += n;
+    if (!map->is_shared)
+        map->next += n;
     if (chunk->is_flying) { /* else it has ended already, in another thread */
         plait__list_push_front(&map->flying, &chunk->node);
         /* by the end of its pool: that does it, and says so */
@@ -351,13 +422,12 @@ static int feed_all(struct plait__map *map)
     do {
         map->again = false;
         rc = 0;
-        while (rc == 0 && !map->is_stopped && map->next < map->n &&
-               map->n_flying < choose_window(map))
+        while (rc == 0 && has_more(map))
             rc = feed_one(map);
     } while ((rc == 0 || rc == -ETIMEDOUT) && map->again);
-    if (rc == -ETIMEDOUT || (rc == -ENOMEM && map->n_flying > 0))
+    if (rc == -ETIMEDOUT || ((rc == -ENOMEM || map->is_shared) && map->n_flying > 0))
         return 0; /* when some have ended */
-    if (rc < 0 && !(is_first && map->next == 0)) {
+    if (rc < 0 && !(is_first && map->flight == 0)) {
         plait_result rest = result_of(rc);
         stop(map, &rest);
         rc = 0;
@@ -379,7 +449,7 @@ int plait__map_feed(struct plait__map *map)
     map->is_feeding = true;
     rc = feed_all(map);
     map->is_feeding = false;
-    is_out = map->is_stopped || map->next == map->n;
+    is_out = map->is_stopped || plait__map_next(map) == map->n;
     is_last = is_done(map);
     plait__mutex_unlock(&map->lock);
     if (is_out)

@@ -121,6 +121,7 @@ static int make_map(struct plait__map **ret, const struct wanted *wanted)
     map->results = opts->results;
     map->chunk = opts->chunk;
     map->waits = wanted->waits;
+    map->is_shared = map->pool->ops->refills;
     plait__limits_fill(&map->limits, opts->soft_ms, opts->hard_ms, opts->attempts, opts->lane);
     plait__list_init(&map->node);
     plait__list_init(&map->flying);
@@ -137,20 +138,17 @@ static int make_map(struct plait__map **ret, const struct wanted *wanted)
     return rc;
 }
 
-/* Among the maps that are to be fed. */
+/* Among the maps that are to be fed. Under its lock: who ends it takes it out after that. */
 static void enter_pool(struct plait__map *map)
 {
-    bool has_more;
-
     plait__mutex_lock(&map->lock);
-    has_more = map->next < map->n && !map->is_stopped;
+    if (plait__map_next(map) < map->n && !map->is_stopped) {
+        plait__mutex_lock(&map->pool->lock);
+        plait__list_push_back(&map->pool->maps, &map->node);
+        __atomic_add_fetch(&map->pool->n_maps, 1, __ATOMIC_RELAXED);
+        plait__mutex_unlock(&map->pool->lock);
+    }
     plait__mutex_unlock(&map->lock);
-    if (!has_more)
-        return;
-    plait__mutex_lock(&map->pool->lock);
-    plait__list_push_back(&map->pool->maps, &map->node);
-    __atomic_add_fetch(&map->pool->n_maps, 1, __ATOMIC_RELAXED);
-    plait__mutex_unlock(&map->pool->lock);
 }
 
 /* The first chunks are on their way. */
@@ -171,11 +169,7 @@ static int start(plait_future **ret, const struct wanted *wanted)
     }
     map->future = future;
     future->map = map;
-    if (wanted->opts.then != NULL) {
-        future->own_then =
-            (struct plait__then){ .fn = wanted->opts.then, .arg = wanted->opts.then_arg };
-        future->thens = &future->own_then;
-    }
+    plait__future_begin_then(future, wanted->opts.then, wanted->opts.then_arg);
     rc = plait__map_feed(map);
     if (rc < 0) {
         plait__future_drop(future, map->n);

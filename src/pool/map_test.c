@@ -250,3 +250,46 @@ TEST(measured_chunks_grow_with_short_items_and_are_few)
     CHECK(serial_of(pool)->submits < N / 4);
     plait_pool_destroy(pool);
 }
+
+TEST(a_measured_chunk_is_bounded_by_what_it_needs_for_results)
+{
+    enum {
+        MANY = 2000000,
+        MOST = 4 << 20
+    };
+
+    plait_pool *pool = serial_pool(1);
+    plait_future *future;
+    struct plait__job *job;
+
+    serial_of(pool)->budget = 0;
+    CHECK_INT(plait_pool_map_async(pool, &future, count, plait_items_of(in, 0, MANY),
+                                   plait_items_of(NULL, 0, 0), NULL),
+              0);
+    CHECK_INT(serial_of(pool)->n, 1);
+    job = plait__list_entry(serial_of(pool)->queue.next, struct plait__job, node);
+    CHECK(job->n * sizeof *job->results <= MOST);
+    CHECK_INT(plait_future_cancel(future, false), 0);
+    plait_future_unref(future);
+    plait_pool_destroy(pool);
+}
+
+TEST(a_huge_map_is_cancelled_at_once)
+{
+    const size_t many = (size_t)1 << 50;
+    plait_pool *pool = serial_pool(1);
+    plait_pool_usage usage;
+    plait_future *future;
+
+    serial_of(pool)->budget = 0;
+    CHECK_INT(plait_pool_map_async(pool, &future, count, plait_items_of(in, 0, many),
+                                   plait_items_of(NULL, 0, 0), &(plait_map_opts){ .chunk = 7 }),
+              0);
+    CHECK_INT(plait_future_cancel(future, false), 0);
+    serial_of(pool)->budget = SIZE_MAX;
+    CHECK_INT(plait_future_get(future, NULL, 0, PLAIT_FOREVER), many);
+    CHECK_INT(plait_pool_stats(pool, &usage), 0);
+    CHECK_INT(usage.cancelled, many);
+    plait_future_unref(future);
+    plait_pool_destroy(pool);
+}

@@ -69,13 +69,17 @@ int plait__pool_make(plait_pool **ret, plait_kind kind, const struct plait__exec
 /* Nobody uses it any more, or not in this process. */
 static void free_pool(plait_pool *pool)
 {
-    for (int i = 0; i < PLAIT__SHARES; i++) {
-        struct plait__share *share = &pool->shares[i];
-        struct plait__list *node;
+    struct plait__share *share = NULL;
+
+    while ((share = plait__share_next(pool, share)) != NULL) {
+        plait_future *future = share->free;
         if (share->lock.state != 0) /* a thread was in there at the fork */
             continue;
-        while ((node = plait__list_pop_front(&share->free)) != NULL)
-            free(plait__list_entry(node, plait_future, node));
+        while (future != NULL) {
+            plait_future *next = future->next;
+            free(future);
+            future = next;
+        }
     }
     plait__shares_free(pool);
     free(pool->name);
@@ -195,15 +199,19 @@ static enum plait__ends_look look_for_room(void *arg, bool will_sleep)
     return room->rc == -ETIMEDOUT ? PLAIT__ENDS_NOTHING : PLAIT__ENDS_DONE;
 }
 
+static int submit_later(plait_pool *pool, struct plait__job *job, plait_deadline until)
+{
+    struct room room = { pool, job, 0 };
+    int rc = wait_wanting(pool, look_for_room, &room, until);
+
+    return rc < 0 ? rc : room.rc;
+}
+
 int plait__pool_submit(plait_pool *pool, struct plait__job *job, plait_deadline until)
 {
-    struct room room = { pool, job, plait__pool_try_submit(pool, job) };
-    int rc;
+    int rc = plait__pool_try_submit(pool, job);
 
-    if (room.rc != -ETIMEDOUT)
-        return room.rc;
-    rc = wait_wanting(pool, look_for_room, &room, until);
-    return rc < 0 ? rc : room.rc;
+    return rc == -ETIMEDOUT ? submit_later(pool, job, until) : rc;
 }
 
 /* ---- create ---- */
@@ -338,6 +346,8 @@ ssize_t plait_pool_drain(plait_pool *pool, plait_deadline until)
         return rc;
     plait_pool_close(pool);
     rc = wait_wanting(pool, look_for_end, pool, until);
+    if (rc == 0)
+        rc = end(pool, false, until); /* with what jobs handed over */
     if (rc < 0 && rc != -ETIMEDOUT)
         return rc;
     before = count_shut(pool);

@@ -31,21 +31,22 @@ struct plait__hook {
     void (*fn)(struct plait__hook *hook);
 };
 
-enum plait__future_state {
-    PLAIT__FUTURE_OPEN,
-    PLAIT__FUTURE_ENDED,
+/* In future->state. */
+enum {
+    PLAIT__FUTURE_ENDED = 1,   /* who sets it releases what it ended in by it */
+    PLAIT__FUTURE_WATCHED = 2, /* there are hooks or callbacks, or somebody sleeps until its end */
+    PLAIT__FUTURE_REF = 4      /* each handle, and one until its end has been told to all */
 };
 
 struct plait_future {
     struct plait__job job;   /* of a submit */
-    struct plait__list node; /* in free futures of a share, or in the pool's due ones */
-    uint32_t refs;           /* atomic: the handles, and one until its end has been told to all */
-    uint32_t state;          /* atomic: who stores ENDED releases what it ended in by it */
+    struct plait__list node; /* in the pool's due ones */
+    plait_future *next;      /* in the free ones of a share */
+    uint32_t state;          /* atomic */
     uint32_t process;        /* const: the owner, as plait__ends_begin says it */
     pid_t owner;             /* const: so too */
-    struct plait__map *map;  /* const: a future of a map; NULL: of a submit */
     struct plait__mutex lock;
-    bool is_awaited;             /* lock: somebody sleeps, or did, until it has ended */
+    struct plait__map *map;      /* const: a future of a map; NULL: of a submit */
     struct plait__list hooks;    /* lock */
     struct plait__then *thens;   /* lock: the user's callbacks, first come first */
     struct plait__then own_then; /* lock: the first of them */
@@ -100,15 +101,32 @@ int plait__future_take(plait_future **ret, plait_pool *pool, size_t items);
 void plait__future_drop(plait_future *future, size_t items);
 /* It has ended: result and said are there. Callbacks are run by the next pump. */
 void plait__future_end(plait_future *future);
-bool plait__future_has_ended(const plait_future *future);
-/* Somebody is about to sleep until it has ended: it will be rung for. */
-void plait__future_await(plait_future *future);
+
+static inline bool plait__future_has_ended(const plait_future *future)
+{
+    /* acquire: what it ended in was written before */
+    return __atomic_load_n(&future->state, __ATOMIC_ACQUIRE) & PLAIT__FUTURE_ENDED;
+}
+
+/* From now on its end takes the lock, and is rung for: before a sleep, or (under the lock) before a
+ * hook or a callback is added. False: it has ended. */
+bool plait__future_watch(plait_future *future);
+/* The callback of a future that nobody else has; NULL: none. */
+void plait__future_begin_then(plait_future *future, plait_future_fn *fn, void *arg);
 /* 0; -EINVAL: NULL; -ECHILD: of another process. */
 int plait__future_check(const plait_future *future);
 /* Runs it here, or a chunk of it, if it is not begun yet and that may be. */
 bool plait__future_help(plait_future *future);
 /* Calls the callbacks that are due. */
-void plait__futures_call(plait_pool *pool);
+void plait__futures_call_due(plait_pool *pool);
+
+static inline void plait__futures_call(plait_pool *pool)
+{
+    /* relaxed: who made one due pumps as well, and looks after that */
+    if (__atomic_load_n(&pool->n_due, __ATOMIC_RELAXED) > 0)
+        plait__futures_call_due(pool);
+}
+
 /* Frees the memory of a future that nobody holds. */
 void plait__future_free(plait_future *future);
 

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Jobs go through the shared block (process_block.h); the owner talks to the keeper only to hand the
- * crew over and to wake it. It looks now and then, when it has nothing to bring in, whether the keeper
- * has died; then the next one gets the crew, and finds in the block what is to be done. Where no
+ * crew over and to wake it. It looks now and then, at a submit or when it has nothing to bring in,
+ * whether the keeper has died; then the next one gets the crew, and finds in the block what is to be done. Where no
  * keeper can be made any more (the program has threads by now) what runs is LOST and so is what is
  * queued, and the pool takes nothing more.
  */
@@ -118,16 +118,17 @@ static void tend(struct plait__side *side)
     plait__mutex_unlock(&keeper_lock);
 }
 
-/* The same, not too often. pre: nothing was there to bring in */
+/* The same, not too often; and whether a worker keeps a job back. */
 static void tend_now_and_then(struct plait__side *side)
 {
-    int64_t now = plait__os_now_ns();
+    int64_t now = plait__os_tick_ns();
     int64_t looked_ns = __atomic_load_n(&side->looked_ns, __ATOMIC_RELAXED);
 
     if (now - looked_ns < LOOK_NS ||
         !__atomic_compare_exchange_n(&side->looked_ns, &looked_ns, now, false, __ATOMIC_RELAXED,
                                      __ATOMIC_RELAXED))
         return;
+    plait__block_hint_again(side->block);
     tend(side);
 }
 
@@ -242,9 +243,12 @@ static int create(plait_pool *pool, const plait_pool_opts *opts)
 
 static int submit(plait_pool *pool, struct plait__job *job, plait_deadline until)
 {
-    int rc = plait__side_submit(side_of(pool), job);
+    struct plait__side *side = side_of(pool);
+    int rc = plait__side_submit(side, job);
 
-    (void)until; /* who waits pumps, which we must not do for him */
+    (void)until;                   /* who waits pumps, which we must not do for him */
+    if (rc == 0 && is_owner(side)) /* he may never wait */
+        tend_now_and_then(side);
     return rc;
 }
 
@@ -320,9 +324,10 @@ static void add_nested(const struct plait__pool_block *block, plait_pool_usage *
 {
     uint64_t n[PLAIT_JOB_EXPIRED + 1];
 
-    for (int i = 0; i <= PLAIT_JOB_EXPIRED; i++)
+    for (int i = 0; i <= PLAIT_JOB_EXPIRED; i++) {
         n[i] = __atomic_load_n(&block->n_nested[i], __ATOMIC_RELAXED);
-    ret->submitted += n[0];
+        ret->submitted += n[i];
+    }
     ret->values += n[PLAIT_JOB_VALUE];
     ret->errors += n[PLAIT_JOB_ERROR];
     ret->lost += n[PLAIT_JOB_LOST];
@@ -424,4 +429,5 @@ const struct plait__executor_ops plait__process_executor = {
     .end = end,
     .destroy = destroy,
     .copies_in = true,
+    .fills_results = true,
 };

@@ -57,17 +57,23 @@ int plait__block_create(struct plait__pool_block **ret, const struct plait__bloc
     return 0;
 }
 
-void plait__block_destroy(struct plait__pool_block *block)
-{
-    plait_shared_free(block);
-}
-
 void plait__block_drop(uint64_t *at)
 {
     if (*at == 0)
         return;
     plait__parcel_drop(*at); /* a second time it does nothing: no parcel has that name again */
     __atomic_store_n(at, 0, __ATOMIC_SEQ_CST);
+}
+
+void plait__block_destroy(struct plait__pool_block *block)
+{
+    /* what the last workers handed over, and did not bring in; a job of theirs that says something
+     * has one item */
+    for (uint32_t i = block->n_own; i < block->n_slots; i++) {
+        plait__block_drop(&block->slots[i].own_said.parcel);
+        plait__block_drop(&block->slots[i].parcel);
+    }
+    plait_shared_free(block);
 }
 
 void plait__block_hint(struct plait__pool_block *block, struct plait__slot *slot,
@@ -79,6 +85,19 @@ void plait__block_hint(struct plait__pool_block *block, struct plait__slot *slot
         __atomic_store_n(&block->is_incomplete, 1, __ATOMIC_SEQ_CST);
     if (plait__bell_awaited(&block->task_bell) != 0)
         plait__bell_ring(&block->task_bell);
+}
+
+void plait__block_hint_again(struct plait__pool_block *block)
+{
+    for (uint32_t i = 0; i < block->n_records; i++) {
+        uint64_t hint = __atomic_load_n(&block->workers[i].current[0], __ATOMIC_ACQUIRE);
+        struct plait__slot_word word;
+        if (hint == 0)
+            continue;
+        word = plait__slot_cut(plait__slot_load(plait__slot_hinted(block, hint)));
+        if (word.state == PLAIT__SLOT_QUEUED && plait__slot_is_meant(hint, word.generation))
+            plait__block_hint(block, plait__slot_hinted(block, hint), word.generation);
+    }
 }
 
 void plait__block_tell(struct plait__pool_block *block, struct plait__slot *slot)
@@ -169,7 +188,7 @@ static bool may_begin_again(const struct plait__pool_block *block, const struct 
 static void write_end(const struct plait__pool_block *block, struct plait__slot *slot,
                       struct plait__slot_word word, const struct loss *loss)
 {
-    struct plait__item_end *end = &slot->ends[word.item];
+    struct plait__item_end *end = plait__slot_end_of(slot, word.item);
     bool is_poison = slot->attempts > 1 && word.starts >= block->poison_limit;
 
     end->end = PLAIT_JOB_LOST;

@@ -52,6 +52,8 @@ enum {
     PLAIT__SAID_ROOM = 64, /* bytes of what an item says that need no parcel */
 };
 
+#define PLAIT__SLOT_ALL_VALUES UINT32_MAX /* of first_end: none is written */
+
 /* Words of slots: state:3, worker:13 (of OVER: end:4, cause:4), item:24, starts:8, generation:16. */
 struct plait__slot_word {
     enum plait__slot_state state;
@@ -118,7 +120,11 @@ struct plait__slot {
     void *ctx;
     uint32_t n;
     uint32_t submitter; /* a worker's number plus one; 0: the owner */
-    uint64_t spare;
+    /* Nobody asks how each item ended as long as all do in values: then nothing is written of them
+     * but own_end.run_ns, the sum. The first that does not, or its keeper, says here which it is
+     * before it writes its end; from there on each has one. */
+    uint32_t first_end;
+    bool is_summed;
 
     size_t in_bytes;
     size_t out_bytes;
@@ -212,7 +218,7 @@ struct plait__pool_block {
     uint32_t is_broken;     /* atomic: keeper: workers die before they are ready */
     uint32_t has_limits;    /* atomic: jobs with limits, or that are to be killed, were submitted */
     uint64_t n_started, n_deaths, n_recycled; /* atomic: keeper */
-    uint64_t n_nested[6]; /* atomic: nested items: submitted, then by plait_job_end */
+    uint64_t n_nested[6]; /* atomic: nested items that have ended, by plait_job_end */
 
     /* keeper */
     int64_t retry_ns;        /* no worker is started before; 0: at once */
@@ -254,6 +260,14 @@ static inline uint32_t plait__slot_number(const struct plait__pool_block *block,
     return (uint32_t)(slot - block->slots);
 }
 
+/* Where the end of an item is to be written. pre: those before have ended, and the slot is ours. */
+static inline struct plait__item_end *plait__slot_end_of(struct plait__slot *slot, uint32_t item)
+{
+    if (slot->is_summed && slot->first_end == PLAIT__SLOT_ALL_VALUES)
+        __atomic_store_n(&slot->first_end, item, __ATOMIC_SEQ_CST);
+    return &slot->ends[item];
+}
+
 /* The hint that says where it is; never 0. Generations are cut. */
 static inline uint32_t plait__slot_hint(const struct plait__pool_block *block,
                                         const struct plait__slot *slot, unsigned generation)
@@ -277,6 +291,9 @@ void plait__block_drop(uint64_t *at);
 /* It is QUEUED: whoever looks for work finds it. */
 void plait__block_hint(struct plait__pool_block *block, struct plait__slot *slot,
                        unsigned generation);
+/* What workers took and have not begun, as they may have been stopped in between: others find it,
+ * too. */
+void plait__block_hint_again(struct plait__pool_block *block);
 /* It is OVER: its submitter finds it. May be said more than once. */
 void plait__block_tell(struct plait__pool_block *block, struct plait__slot *slot);
 /* QUEUED becomes OVER, whatever item is next. False: it is not QUEUED. */

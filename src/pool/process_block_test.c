@@ -89,6 +89,23 @@ TEST(a_hint_taken_by_a_worker_that_died_before_it_entered_comes_again)
     CHECK(!was_told());
 }
 
+TEST(a_hint_taken_by_a_worker_that_does_not_enter_comes_again)
+{
+    set_up(1, 1);
+    set_word((struct plait__slot_word){ .state = PLAIT__SLOT_QUEUED, .generation = 5 });
+    set_current(5);
+    plait__block_hint_again(block);
+    CHECK_INT(take_hint(), plait__slot_hint(block, slot, 5));
+    set_current(4);
+    plait__block_hint_again(block);
+    CHECK_INT(take_hint(), 0);
+    set_current(5);
+    set_word((struct plait__slot_word){
+        .state = PLAIT__SLOT_ENTERED, .worker = WORKER, .generation = 5 });
+    plait__block_hint_again(block);
+    CHECK_INT(take_hint(), 0);
+}
+
 TEST(the_item_that_a_dead_worker_was_in_is_lost_and_the_rest_goes_on)
 {
     set_up(3, 1);
@@ -106,6 +123,25 @@ TEST(the_item_that_a_dead_worker_was_in_is_lost_and_the_rest_goes_on)
     CHECK_INT(slot->ends[1].starts, 1);
     CHECK_INT(slot->ends[0].end, 0);
     CHECK(take_hint() != 0);
+}
+
+TEST(the_first_loss_among_items_that_nobody_asks_about_says_which_it_is)
+{
+    set_up(5, 1);
+    slot->is_summed = true;
+    slot->first_end = PLAIT__SLOT_ALL_VALUES;
+    set_word((struct plait__slot_word){
+        .state = PLAIT__SLOT_ENTERED, .worker = WORKER, .item = 2, .starts = 1 });
+    set_current(0);
+    plait__block_recover(block, WORKER, &killed, PLAIT_CAUSE_DEATH);
+    CHECK_INT(slot->first_end, 2);
+    CHECK_INT(slot->ends[2].end, PLAIT_JOB_LOST);
+    set_word((struct plait__slot_word){
+        .state = PLAIT__SLOT_ENTERED, .worker = WORKER, .item = 3, .starts = 1 });
+    set_current(0);
+    plait__block_recover(block, WORKER, &killed, PLAIT_CAUSE_DEATH);
+    CHECK_INT(slot->first_end, 2);
+    CHECK_INT(slot->ends[3].end, PLAIT_JOB_LOST);
 }
 
 TEST(the_last_item_lost_ends_the_job)

@@ -263,6 +263,32 @@ static bool look_at_limits(struct plait__pool_block *block, struct plait__crew_h
     return is_busy;
 }
 
+/* Jobs with limits that are not over. */
+static bool has_limited(const struct plait__pool_block *block)
+{
+    for (uint32_t i = 0; i < block->n_slots; i++) {
+        const struct plait__slot *slot = &block->slots[i];
+        enum plait__slot_state state = plait__slot_cut(plait__slot_load(slot)).state;
+        if (state != PLAIT__SLOT_FREE && state != PLAIT__SLOT_OVER &&
+            (slot->soft_ns != 0 || slot->hard_ns != 0 ||
+             __atomic_load_n(&slot->kill_at_ns, __ATOMIC_SEQ_CST) != 0))
+            return true;
+    }
+    return false;
+}
+
+/* A worker said that there are some, and nobody has a job in hand by now. Who submits one announces
+ * it behind that: either we see the job, or it sees that it is to be announced again. */
+static void forget_limits(struct plait__pool_block *block)
+{
+    uint32_t said = 2;
+
+    if (__atomic_compare_exchange_n(&block->has_limits, &said, 0, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST) &&
+        has_limited(block))
+        __atomic_store_n(&block->has_limits, 2, __ATOMIC_SEQ_CST);
+}
+
 /* ---- looking ---- */
 
 static unsigned count_live(const struct plait__pool_block *block)
@@ -354,6 +380,8 @@ static int64_t look(struct plait__crew *crew, struct plait__crew_hands *hands)
         next = now + PROOF_NS;
     if (kills || __atomic_load_n(&block->has_limits, __ATOMIC_SEQ_CST) != 0) {
         bool is_busy = look_at_limits(block, hands);
+        if (!is_busy)
+            forget_limits(block);
         next = earlier(next, now + (is_busy || kills ? TICK_NS : IDLE_TICK_NS));
     }
     if (kills)

@@ -6,27 +6,20 @@
  */
 #include "pool/process_side.h"
 #include "chan/bell.h"
-#include "family/heap.h"
-#include "family/member.h"
-#include "family/parcel.h"
 #include "pool/bell.h"
 #include "pool/function.h"
 #include "pool/pool.h"
+#include "pool/process_fill.h"
 #include "pool/process_results.h"
-#include "pool/process_worker.h"
+#include "pool/process_run.h"
 #include "wait/wait.h"
 
 #include <plait/error.h>
-#include <plait/shared.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    SMALL = 32 /* bytes that are copied without a look where they are */
-};
 
 static uint64_t count_of_words(const struct plait__side *side)
 {
@@ -72,168 +65,7 @@ int plait__side_create(struct plait__side **ret, plait_pool *pool, struct plait_
     return 0;
 }
 
-/* ---- filling a slot ---- */
-
-static size_t round_up(size_t bytes)
-{
-    return (bytes + 15) & ~(size_t)15;
-}
-
-static bool is_foreign(const void *ptr)
-{
-    return ptr != NULL && !plait__family_has(ptr);
-}
-
-/* Must it be copied, or have a place of ours? What is small does so wherever it lies. */
-static bool needs_place(const void *ptr, size_t bytes)
-{
-    return bytes > 0 && (bytes <= SMALL || ptr == NULL || !plait__family_has(ptr));
-}
-
-/* What must be copied, or have a place of its own. */
-struct sizes {
-    size_t in, ctx, out, ends, saids;
-};
-
-static int measure(const struct plait__job *job, struct sizes *ret)
-{
-    struct sizes sizes = { 0 };
-
-    if (job->n == 0 || job->n > PLAIT__POOL_ITEMS)
-        return -EINVAL;
-    if ((job->in_bytes == 0 && is_foreign(job->in)) ||
-        (job->ctx_bytes == 0 && is_foreign(job->ctx)))
-        return -EINVAL;
-    if (job->in_bytes > SIZE_MAX / 4 / job->n || job->out_bytes > SIZE_MAX / 4 / job->n ||
-        job->ctx_bytes > SIZE_MAX / 4)
-        return -ENOMEM;
-    if (needs_place(job->in, job->in_bytes * job->n))
-        sizes.in = round_up(job->in_bytes * job->n);
-    if (job->ctx_bytes > 0)
-        sizes.ctx = round_up(job->ctx_bytes);
-    if (needs_place(job->out, job->out_bytes * job->n))
-        sizes.out = round_up(job->out_bytes * job->n);
-    if (job->n > 1)
-        sizes.ends = round_up(job->n * sizeof(struct plait__item_end));
-    if (job->n > 1 && job->said != NULL)
-        sizes.saids = round_up(job->n * sizeof(struct plait__item_said));
-    *ret = sizes;
-    return 0;
-}
-
-/* Lays the parts behind one another into `at`. */
-static void lay_out(struct plait__slot *slot, const struct plait__job *job,
-                    const struct sizes *sizes, char *at)
-{
-    struct plait__item_end *ends = &slot->own_end;
-    struct plait__item_said *saids = job->said == NULL ? NULL : &slot->own_said;
-
-    if (sizes->ends > 0) {
-        ends = (struct plait__item_end *)(void *)at;
-        at += sizes->ends;
-    }
-    if (sizes->saids > 0) {
-        saids = (struct plait__item_said *)(void *)at;
-        memset(at, 0, sizes->saids);
-        at += sizes->saids;
-    }
-    if (slot->ends != ends || slot->saids != saids) {
-        slot->ends = ends;
-        slot->saids = saids;
-    }
-    slot->in = job->in;
-    if (sizes->in > 0) {
-        memcpy(at, job->in, job->in_bytes * job->n);
-        slot->in = at;
-        at += sizes->in;
-    }
-    slot->ctx = job->ctx;
-    if (sizes->ctx > 0) {
-        memcpy(at, job->ctx, job->ctx_bytes);
-        slot->ctx = at;
-        at += sizes->ctx;
-    }
-    slot->out = sizes->out > 0 ? at : job->out;
-}
-
-/* NULL: no memory. */
-static char *take_memory(const struct plait__side *side, struct plait__slot *slot, size_t bytes)
-{
-    uint64_t name;
-
-    if (side->submitter == 0)
-        return slot->memory = plait__heap_alloc(bytes);
-    if (plait__parcel_make(bytes, &name) < 0)
-        return NULL;
-    __atomic_store_n(&slot->parcel, name, __ATOMIC_SEQ_CST);
-    plait__parcel_leave(name);
-    return plait__parcel_bytes(name);
-}
-
-static void give_memory(struct plait__slot *slot)
-{
-    plait__block_drop(&slot->parcel);
-    plait_shared_free(slot->memory); /* of the owner, with whom all would end */
-    slot->memory = NULL;
-}
-
-static uint8_t clamp_attempts(unsigned attempts)
-{
-    return attempts == 0                   ? 1
-           : attempts < PLAIT__POOL_STARTS ? (uint8_t)attempts
-                                           : PLAIT__POOL_STARTS;
-}
-
-/* What is the same in most jobs is not written again: who runs them has it in his cache. */
-static void fill_seldom(struct plait__slot *slot, const struct plait__job *job)
-{
-    const struct plait__job_limits *limits = &job->limits;
-    uint8_t attempts = clamp_attempts(limits->attempts), lane = (uint8_t)limits->lane;
-    bool is_text = job->fn == NULL;
-
-    if (slot->in_bytes != job->in_bytes || slot->out_bytes != job->out_bytes) {
-        slot->in_bytes = job->in_bytes;
-        slot->out_bytes = job->out_bytes;
-    }
-    if (slot->soft_ns != limits->soft_ns || slot->hard_ns != limits->hard_ns) {
-        slot->soft_ns = limits->soft_ns;
-        slot->hard_ns = limits->hard_ns;
-    }
-    if (slot->attempts != attempts || slot->lane != lane || slot->is_text != is_text) {
-        slot->attempts = attempts;
-        slot->lane = lane;
-        slot->is_text = is_text;
-    }
-    if (slot->is_asked != 0 || slot->kill_at_ns != 0 || slot->sleeper.cancel != 0) {
-        slot->is_asked = 0;
-        slot->kill_at_ns = 0;
-        slot->sleeper.cancel = 0;
-    }
-    if (slot->progress_total != 0 || slot->progress_done != 0)
-        slot->progress_done = slot->progress_total = 0;
-    if (slot->own_said.parcel != 0) /* of a submitter that was killed */
-        plait__block_drop(&slot->own_said.parcel);
-}
-
-/* -ENOMEM */
-static int fill(struct plait__side *side, struct plait__slot *slot, const struct plait__job *job,
-                const struct sizes *sizes)
-{
-    size_t bytes = sizes->in + sizes->ctx + sizes->out + sizes->ends + sizes->saids;
-    char *at = slot->room;
-
-    plait__block_drop(&slot->parcel); /* of a submitter that was killed before it said QUEUED */
-    if (bytes > sizeof slot->room)
-        at = take_memory(side, slot, bytes);
-    if (at == NULL)
-        return -ENOMEM;
-    lay_out(slot, job, sizes, at);
-    slot->fn = job->fn != NULL ? (uintptr_t)job->fn : (uintptr_t)job->text_fn;
-    slot->n = job->n;
-    slot->submitter = side->submitter;
-    fill_seldom(slot, job);
-    return 0;
-}
+/* ---- slots ---- */
 
 /* The slot is OVER or was not queued. pre: lock */
 static void free_slot(struct plait__side *side, uint32_t number)
@@ -242,7 +74,7 @@ static void free_slot(struct plait__side *side, uint32_t number)
     uint64_t found = plait__slot_load(slot);
     struct plait__slot_word word = plait__slot_cut(found);
 
-    give_memory(slot);
+    plait__fill_undo(slot);
     plait__slot_change(slot, found, (struct plait__slot_word){ .generation = word.generation + 1 });
     side->jobs[number] = NULL;
     side->free[side->n_free++] = number;
@@ -260,8 +92,8 @@ static size_t bytes_of(const struct plait__job *job)
     return job->in_bytes * job->n;
 }
 
-/* The keeper looks at limits from now on; for good, once a worker said so, as it may die before its
- * jobs have ended. */
+/* The keeper looks at limits from now on; once a worker said so, until the keeper finds none: the
+ * worker may die before its jobs have ended. */
 static void announce_limits(struct plait__side *side)
 {
     uint32_t *has = &side->block->has_limits, none = 0;
@@ -304,11 +136,13 @@ static struct plait__job *collect(struct plait__side *side, uint32_t number)
     return job;
 }
 
+/* One step an item: killed in between, we leave no count without its partner. */
 static void count_nested(struct plait__side *side, const struct plait__job *job)
 {
-    for (uint32_t i = 0; i < job->n; i++)
+    for (uint32_t i = 0; i < job->n && !job->is_summed; i++)
         __atomic_fetch_add(&side->block->n_nested[job->results[i].end], 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&side->block->n_nested[0], job->n, __ATOMIC_RELAXED);
+    if (job->is_summed)
+        __atomic_fetch_add(&side->block->n_nested[PLAIT_JOB_VALUE], job->n, __ATOMIC_RELAXED);
 }
 
 /* pre: lock */
@@ -390,8 +224,8 @@ static void publish(struct plait__side *side, struct plait__slot *slot, struct p
     }
 }
 
-static int put(struct plait__side *side, struct plait__job *job, const struct sizes *sizes,
-               const struct plait__function *function)
+static int put(struct plait__side *side, struct plait__job *job,
+               const struct plait__fill_sizes *sizes, const struct plait__function *function)
 {
     struct plait__slot *slot = NULL;
     int rc;
@@ -400,7 +234,7 @@ static int put(struct plait__side *side, struct plait__job *job, const struct si
     rc = check_room(side, job);
     if (rc == 0) {
         slot = &side->slots[side->free[side->n_free - 1]];
-        rc = fill(side, slot, job, sizes);
+        rc = plait__fill_slot(slot, job, sizes, side->submitter);
         slot->function = function;
     }
     if (rc == 0) {
@@ -454,8 +288,8 @@ int plait__side_submit(struct plait__side *side, struct plait__job *job)
 {
     const struct plait__function *function = NULL;
     uintptr_t address = job->fn != NULL ? (uintptr_t)job->fn : (uintptr_t)job->text_fn;
-    struct sizes sizes;
-    int rc = job->limits.lane < side->block->n_lanes ? measure(job, &sizes) : -EINVAL;
+    struct plait__fill_sizes sizes;
+    int rc = job->limits.lane < side->block->n_lanes ? plait__fill_measure(job, &sizes) : -EINVAL;
 
     if (rc == 0)
         rc = plait__function_name(address, &function);

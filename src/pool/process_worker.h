@@ -11,11 +11,7 @@ extern uint64_t plait__worker_claim;
 
 /* Of struct plait__crew_ops: never returns. */
 void plait__worker_enter(struct plait__crew *crew, unsigned worker);
-/* In a worker: if the job in that slot of its pool is not begun yet, runs it to its end, on this
- * stack. False: it runs elsewhere or is over. */
-bool plait__worker_run(struct plait__slot *slot);
-/* In a worker: runs all items of a job in a slot that nobody else sees. It dies with the job that
- * called us. */
-void plait__worker_run_here(struct plait__slot *slot);
+/* In a worker, between jobs: its end, when what its jobs handed over has ended. */
+void plait__worker_leave(plait_pool *pool, int status) __attribute__((noreturn));
 
 #endif

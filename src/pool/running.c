@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local struct plait__running *innermost;
+static _Thread_local struct plait__running *innermost
+    __attribute__((tls_model("initial-exec"))); /* owner thread */
 
 struct plait__running *plait__running_current(void)
 {
@@ -80,6 +81,12 @@ bool plait_task_cancelled(plait_task *task)
 
 /* ---- running one ---- */
 
+static bool has_said(const struct plait__running *running)
+{
+    return running->wrote.len != 0 || running->message != NULL || running->has_failed ||
+           running->is_out_of_memory;
+}
+
 static void empty(struct plait__running *running)
 {
     plait__buf_clear(&running->wrote);
@@ -91,14 +98,17 @@ static void empty(struct plait__running *running)
 
 void plait__running_fini(struct plait__running *running)
 {
-    empty(running);
-    plait__buf_fini(&running->wrote);
+    if (has_said(running))
+        empty(running);
+    if (running->wrote.data != NULL)
+        plait__buf_fini(&running->wrote);
 }
 
 void plait__run_item(struct plait__running *running, const struct plait__call *call,
                      plait_result *ret)
 {
-    empty(running);
+    if (has_said(running))
+        empty(running);
     running->outer = innermost;
     innermost = running;
     ret->code = call->fn != NULL ? call->fn(call->in, call->out, call->ctx)

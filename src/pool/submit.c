@@ -58,8 +58,9 @@ void plait__limits_fill(struct plait__job_limits *limits, int64_t soft_ms, int64
     limits->lane = lane;
 }
 
-/* Input and context, copied or as they are, and room for the output. */
-static int fill_memory(plait_future *future, const plait_job *job)
+/* Input and context, copied or as they are, and room for the output; they need more than the future
+ * has. */
+static int fill_large(plait_future *future, const plait_job *job)
 {
     struct plait__job *ours = &future->job;
     bool copy_in = must_copy(ours->pool, job->in, job->in_bytes);
@@ -77,18 +78,32 @@ static int fill_memory(plait_future *future, const plait_job *job)
     ours->in =
         copy_in ? memcpy(copies.in > 0 ? at : future->small_in, job->in, job->in_bytes) : job->in;
     ours->ctx = copy_ctx ? memcpy(at + copies.in, job->ctx, job->ctx_bytes) : job->ctx;
-    if (job->out_bytes > 0)
-        ours->out = copies.out > 0 ? at + copies.in + copies.ctx : future->small_out;
+    ours->out = copies.out > 0 ? at + copies.in + copies.ctx : future->small_out;
+    if (job->out_bytes == 0)
+        ours->out = NULL;
+    return 0;
+}
+
+static int fill_memory(plait_future *future, const plait_job *job)
+{
+    struct plait__job *ours = &future->job;
+
+    if (job->in_bytes > PLAIT__FUTURE_SMALL || job->out_bytes > PLAIT__FUTURE_SMALL ||
+        job->ctx_bytes > 0)
+        return fill_large(future, job);
+    ours->in = job->in;
+    if (job->in_bytes > 0 && !ours->pool->ops->copies_in)
+        ours->in = memcpy(future->small_in, job->in, job->in_bytes);
+    ours->ctx = job->ctx;
+    ours->out = job->out_bytes > 0 ? future->small_out : NULL;
     return 0;
 }
 
 static void on_end(struct plait__job *job)
 {
     plait_future *future = plait__list_entry(job, plait_future, job);
-    struct plait__tally tally = { 0 };
 
-    plait__tally(&tally, &future->result, 1);
-    plait__share_count(job->pool, &tally);
+    plait__share_count_one(job->pool, &future->result);
     plait__future_end(future);
 }
 
@@ -104,12 +119,18 @@ static int fill(plait_future *future, const plait_job *job)
     ours->n = 1;
     ours->results = &future->result;
     ours->said = &future->said;
+    ours->n_ended = 0;
     ours->on_end = on_end;
+    ours->refill = NULL;
+    ours->executor = NULL;
+    ours->slot = 0;
+    ours->ticket = 0;
+    ours->is_copied_in = false;
+    ours->may_sum = ours->is_summed = false;
+    ours->run_ns = 0;
+    ours->is_timed = job->soft_ms > 0 || job->hard_ms > 0;
     plait__limits_fill(&ours->limits, job->soft_ms, job->hard_ms, job->attempts, job->lane);
-    if (job->then != NULL) {
-        future->own_then = (struct plait__then){ .fn = job->then, .arg = job->then_arg };
-        future->thens = &future->own_then;
-    }
+    plait__future_begin_then(future, job->then, job->then_arg);
     return fill_memory(future, job);
 }
 
@@ -135,15 +156,23 @@ static int submit(plait_pool *pool, plait_future **ret, const plait_job *job, pl
     return 0;
 }
 
-int plait_pool_submit_sized(plait_pool *pool, plait_future **ret, const plait_job *job,
-                            size_t job_bytes, plait_deadline until)
+/* By who was compiled with another size. */
+static int submit_copy(plait_pool *pool, plait_future **ret, const plait_job *job, size_t job_bytes,
+                       plait_deadline until)
 {
     plait_job ours;
     int rc = plait__opts_copy(&ours, sizeof ours, job, job_bytes);
 
-    if (rc < 0)
-        return rc;
-    return ret == NULL || job == NULL ? -EINVAL : submit(pool, ret, &ours, until);
+    return rc < 0 ? rc : submit(pool, ret, &ours, until);
+}
+
+int plait_pool_submit_sized(plait_pool *pool, plait_future **ret, const plait_job *job,
+                            size_t job_bytes, plait_deadline until)
+{
+    if (ret == NULL || job == NULL)
+        return -EINVAL;
+    return job_bytes == sizeof *job ? submit(pool, ret, job, until)
+                                    : submit_copy(pool, ret, job, job_bytes, until);
 }
 
 ssize_t plait_pool_apply_sized(plait_pool *pool, const plait_job *job, size_t job_bytes, void *out,

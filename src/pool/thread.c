@@ -133,24 +133,27 @@ static enum plait__ends_look look_for_room(void *arg, bool will_sleep)
     return take_room(room->gang, room->job) ? PLAIT__ENDS_DONE : PLAIT__ENDS_NOTHING;
 }
 
+static int submit_afar(struct plait__gang *gang, struct plait__job *job, plait_deadline until)
+{
+    int rc = plait__ends_wait(look_for_room, &(struct room){ gang, job }, until);
+
+    if (rc < 0)
+        return rc;
+    rc = plait__gang_put(gang, NULL, job);
+    if (rc < 0)
+        plait__gang_give_room(gang, job);
+    return rc;
+}
+
 static int submit(plait_pool *pool, struct plait__job *job, plait_deadline until)
 {
     struct plait__gang *gang = pool->executor;
-    struct plait__worker *worker = plait__worker_current();
-    bool is_near = worker != NULL && worker->gang == gang;
-    int rc = 0;
+    struct plait__worker *worker = plait__gang_me(gang);
 
     if (job->limits.lane >= gang->n_lanes)
         return -EINVAL;
     /* a job that waited for room would be in the way of those that make it */
-    if (!is_near)
-        rc = plait__ends_wait(look_for_room, &(struct room){ gang, job }, until);
-    if (rc < 0)
-        return rc;
-    rc = plait__gang_put(gang, job);
-    if (rc < 0 && !is_near)
-        plait__gang_give_room(gang, job);
-    return rc;
+    return worker != NULL ? plait__gang_put(gang, worker, job) : submit_afar(gang, job, until);
 }
 
 /* Ends lock: those of one worker, in their order. */
@@ -213,27 +216,24 @@ static size_t pump(plait_pool *pool)
 
 /* ---- help and cancel ---- */
 
+/* Not on the stack of a coroutine of the job. */
 static bool has_stack_left(const struct plait__worker *worker)
 {
+    const struct plait__frame *frame = __atomic_load_n(&worker->frame, __ATOMIC_RELAXED); /* ours */
     const char *here = (const char *)__builtin_frame_address(0);
     size_t used = here < worker->stack ? (size_t)(worker->stack - here) : 0;
 
-    return used + LEAST_STACK < worker->stack_bytes;
+    return frame != NULL && plait__sleeper_current() == &frame->sleeper &&
+           used + LEAST_STACK < worker->stack_bytes;
 }
 
 /* Workers of this pool only: others lack what the init function makes, and may have a deadline. */
 static bool help(plait_pool *pool, struct plait__job *job)
 {
     struct plait__gang *gang = pool->executor;
-    struct plait__worker *worker = plait__worker_current();
+    struct plait__worker *worker = plait__gang_me(gang);
 
-    if (worker == NULL || worker->gang != gang || !has_stack_left(worker) ||
-        !plait__gang_claim(gang, job))
-        return false;
-    plait__job_run(worker, job);
-    plait__job_count_end(gang, worker, job);
-    job->on_end(job);
-    return true;
+    return worker != NULL && has_stack_left(worker) && plait__job_help(worker, job);
 }
 
 static int cancel(plait_pool *pool, struct plait__job *job, bool kill)
@@ -241,7 +241,7 @@ static int cancel(plait_pool *pool, struct plait__job *job, bool kill)
     struct plait__gang *gang = pool->executor;
 
     (void)kill; /* a thread cannot be killed: it is asked */
-    if (!plait__gang_claim(gang, job))
+    if (!plait__gang_claim(gang, plait__gang_me(gang), job))
         return plait__job_ask(gang, job);
     plait__job_drop(gang, job, PLAIT_JOB_CANCELLED, PLAIT_CAUSE_NONE);
     return 0;
@@ -326,11 +326,11 @@ static enum plait__ends_look look_for_end(void *arg, bool will_sleep)
 static int end(plait_pool *pool, bool now, plait_deadline until)
 {
     struct plait__gang *gang = pool->executor;
-    struct plait__worker *worker = plait__worker_current();
+    struct plait__worker *worker;
     struct plait__job *job;
     int rc;
 
-    if (worker != NULL && worker->gang == gang)
+    if (plait__gang_me(gang) != NULL)
         return -EDEADLK;
     if (now) {
         plait__gang_ask_all(gang);
@@ -360,4 +360,6 @@ const struct plait__executor_ops plait__thread_executor = {
     .end = end,
     .destroy = destroy,
     .copies_in = false,
+    .fills_results = true,
+    .refills = true,
 };

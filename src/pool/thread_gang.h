@@ -25,6 +25,7 @@
 #include "pool/deque.h"
 #include "pool/executor.h"
 #include "pool/running.h"
+#include "pool/share.h"
 #include "pool/thread_cells.h"
 #include "wait/sleeper.h"
 
@@ -50,6 +51,7 @@ struct plait__frame {
     struct plait__frame *outer; /* const: that waits below on the same stack */
     struct plait__worker *worker;
     bool counts_as_asleep; /* owner */
+    int64_t now_ns; /* owner: when the next item begins; 0: how long they run does not matter */
 };
 
 /* Atomic: written by one, or under a lock; they only grow. */
@@ -63,6 +65,7 @@ struct plait__worker {
     struct plait__deque deque __attribute__((aligned(PLAIT__LINE)));
     struct plait__cells cells;
     struct plait__gang *gang;   /* const */
+    struct plait__share *share; /* const: what is counted here; its thread's */
     unsigned number;            /* const */
     bool is_searching;          /* owner, and whoever wakes it */
     bool is_there;              /* starts lock: has a thread */
@@ -72,10 +75,12 @@ struct plait__worker {
     uint32_t woken;             /* atomic, a futex word: 1: somebody has woken it */
     uint32_t random;            /* owner: where it steals first */
     struct plait__frame *frame; /* atomic: the innermost; written by the owner */
+    const char *name;           /* owner: of its thread */
     const char *stack;          /* owner: where its stack begins */
     size_t stack_bytes;         /* owner: of it, for jobs that wait for jobs */
     int64_t ended_ns;           /* owner: when a job ended just now; 0: it is not now any more */
-    int64_t moved_ns;           /* atomic: when it last began a job */
+    int64_t born_ns;            /* owner: when its thread began … */
+    uint64_t n_items;           /* owner: … and so many items it has run, but for those by help */
     uint64_t progress_done;     /* atomic */
     uint64_t progress_total;    /* atomic */
     struct plait__job *ended;   /* atomic: newest first */
@@ -115,8 +120,9 @@ struct plait__gang {
     struct plait__mutex starts;
     uint32_t n_there;    /* atomic, written under starts lock: workers that have a thread */
     uint32_t n_numbers;  /* atomic, written under starts lock: workers there ever were */
-    uint32_t n_asleep;   /* atomic: workers that are there for a job that sleeps */
     int64_t failed_ns;   /* atomic: when a worker could not be made last; 0: never */
+    uint64_t seen_begun; /* atomic: jobs that had begun, when a job that sleeps looked … */
+    int64_t seen_ns;     /* atomic: … and found more of them than before */
     uint64_t n_started;  /* atomic, written under starts lock */
     uint64_t n_recycled; /* so too */
 
@@ -137,17 +143,30 @@ struct plait__gang {
     struct plait__worker *workers[PLAIT__GANG_MOST]; /* atomic: set once */
 };
 
-/* The worker that this thread is; NULL: none. */
-struct plait__worker *plait__worker_current(void);
+/* Only for the next function. */
+extern _Thread_local struct plait__worker *plait__worker_current
+    __attribute__((tls_model("initial-exec"))); /* owner thread */
+
+/* The worker of this gang that this thread is; NULL: none. */
+static inline struct plait__worker *plait__gang_me(const struct plait__gang *gang)
+{
+    struct plait__worker *worker = plait__worker_current;
+
+    return worker != NULL && worker->gang == gang ? worker : NULL;
+}
 
 /* ---- thread_queue.c: jobs to be begun ---- */
 
-/* Queues it. -ENOMEM · PLAIT_EPOOL · -EPIPE: the gang has come to its end. */
-int plait__gang_put(struct plait__gang *gang, struct plait__job *job);
+/* Queues it; by a worker of the gang, or (NULL) somebody else. -ENOMEM · PLAIT_EPOOL · -EPIPE: the
+ * gang has come to its end. */
+int plait__gang_put(struct plait__gang *gang, struct plait__worker *worker, struct plait__job *job);
 /* The next job for a worker that has none in hand; NULL: there is none. */
 struct plait__job *plait__gang_get(struct plait__worker *worker);
-/* Claims this very job. */
-bool plait__gang_claim(struct plait__gang *gang, struct plait__job *job);
+/* Queues once more a job from afar that has yielded, so too. */
+int plait__gang_put_again(struct plait__gang *gang, struct plait__job *job);
+/* Claims this very job, so too. True: by an atomic exchange. */
+bool plait__gang_claim(struct plait__gang *gang, struct plait__worker *worker,
+                       struct plait__job *job);
 /* Any job, by a task that is no worker and wants to get rid of it; NULL: there is none. */
 struct plait__job *plait__gang_clear(struct plait__gang *gang);
 bool plait__gang_has_work(struct plait__gang *gang);
@@ -156,16 +175,19 @@ void plait__gang_break(struct plait__gang *gang);
 
 /* ---- thread_run.c: jobs that run and end ---- */
 
-/* Runs all items of a job that the worker has claimed; the job has then ended, and nobody was told. */
-void plait__job_run(struct plait__worker *worker, struct plait__job *job);
+/* Runs all items of a job that the worker has claimed; the job has then ended, and nobody was told.
+ * False: it has yielded, between two portions, and is to be queued again. */
+bool plait__job_run(struct plait__worker *worker, struct plait__job *job);
+/* Claims a job, runs it on top of the one that runs, and brings in its end. False: it was not to be
+ * had. */
+bool plait__job_help(struct plait__worker *worker, struct plait__job *job);
 /* Ends a claimed job that is not to be begun. */
 void plait__job_drop(struct plait__gang *gang, struct plait__job *job, plait_job_end end,
                      plait_job_cause cause);
-/* A job has ended, on this worker or (NULL) elsewhere: its place is free. The bell is not rung. */
-void plait__job_count_end(struct plait__gang *gang, struct plait__worker *worker,
-                          struct plait__job *job);
 /* A job from afar takes no room any more; who waits for that waits for the bell. */
 void plait__gang_give_room(struct plait__gang *gang, const struct plait__job *job);
+/* It is queued once more. */
+void plait__job_count_again(struct plait__gang *gang, struct plait__worker *worker);
 /* Leaves it to who pumps, and rings. */
 void plait__job_tell_end(struct plait__gang *gang, struct plait__worker *worker,
                          struct plait__job *job);
@@ -184,6 +206,10 @@ void plait__gang_wake_all(struct plait__gang *gang);
 /* Has it come to its end? From then on nothing is taken and no worker started, though somebody may
  * be about to submit. */
 bool plait__gang_finish(struct plait__gang *gang);
+/* Are more awake than are wanted? */
+bool plait__gang_is_crowded(const struct plait__gang *gang);
+/* Is the worker to be replaced, by so many tasks or its age? */
+bool plait__worker_is_spent(const struct plait__worker *worker);
 /* Starts one more worker. 0 · -EAGAIN, limits, ours too · -ENOMEM … */
 int plait__gang_start_worker(struct plait__gang *gang);
 /* A frame's sleeper is about to sleep, or has slept; as on_sleep of a sleeper. */
@@ -200,12 +226,6 @@ static inline struct plait__worker *plait__gang_worker(struct plait__gang *gang,
 static inline uint32_t plait__gang_numbers(struct plait__gang *gang)
 {
     return __atomic_load_n(&gang->n_numbers, __ATOMIC_SEQ_CST);
-}
-
-/* One of a worker's own counts. Relaxed: for people, and what is not is said where it is read. */
-static inline void plait__count(uint64_t *count, uint64_t more)
-{
-    __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + more, __ATOMIC_RELAXED);
 }
 
 #endif

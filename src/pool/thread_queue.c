@@ -29,7 +29,6 @@ static int put_near(struct plait__worker *worker, struct plait__job *job)
     struct plait__cell *cell;
 
     trim(worker);
-    job->slot = 0;
     cell = plait__cell_get(&worker->cells, job);
     if (cell == NULL)
         return -ENOMEM;
@@ -48,7 +47,6 @@ static int put_afar(struct plait__gang *gang, struct plait__job *job)
     struct plait__cell *cell = NULL;
     int rc = PLAIT_EPOOL;
 
-    job->slot = PLAIT__JOB_FROM_AFAR;
     plait__mutex_lock(&gang->queue_lock);
     if (gang->is_gone) {
         rc = -EPIPE;
@@ -66,10 +64,20 @@ static int put_afar(struct plait__gang *gang, struct plait__job *job)
     return rc;
 }
 
-int plait__gang_put(struct plait__gang *gang, struct plait__job *job)
+int plait__gang_put(struct plait__gang *gang, struct plait__worker *worker, struct plait__job *job)
 {
-    struct plait__worker *worker = plait__worker_current();
-    int rc = worker != NULL && worker->gang == gang ? put_near(worker, job) : put_afar(gang, job);
+    int rc;
+
+    job->slot = worker != NULL ? 0 : PLAIT__JOB_FROM_AFAR;
+    rc = worker != NULL ? put_near(worker, job) : put_afar(gang, job);
+    if (rc == 0)
+        plait__gang_wake_one(gang);
+    return rc;
+}
+
+int plait__gang_put_again(struct plait__gang *gang, struct plait__job *job)
+{
+    int rc = put_afar(gang, job); /* its slot stays: it may have been asked */
 
     if (rc == 0)
         plait__gang_wake_one(gang);
@@ -174,6 +182,15 @@ static struct plait__job *take_own(struct plait__worker *worker)
     return NULL;
 }
 
+/* One that was submitted last here, in the usual case by the job that waits for it. */
+static bool open_cell(struct plait__worker *worker, struct plait__cell *cell)
+{
+    bool is_ours = plait__cell_open(cell) != NULL;
+
+    plait__cell_put(cell, &worker->cells);
+    return is_ours;
+}
+
 static struct plait__job *steal_from(struct plait__worker *victim, struct plait__cells *mine)
 {
     struct plait__cell *cell;
@@ -216,25 +233,23 @@ struct plait__job *plait__gang_get(struct plait__worker *worker)
     return job;
 }
 
-bool plait__gang_claim(struct plait__gang *gang, struct plait__job *job)
+bool plait__gang_claim(struct plait__gang *gang, struct plait__worker *worker,
+                       struct plait__job *job)
 {
-    struct plait__worker *worker = plait__worker_current();
     struct plait__cell *cell = job->executor;
     bool is_ours = plait__cell_holds(cell, job);
 
     if (is_ours && __atomic_load_n(&job->slot, __ATOMIC_RELAXED) & PLAIT__JOB_FROM_AFAR)
         is_ours = claim_afar(gang, cell, job);
-    else if (is_ours)
+    else if (is_ours && worker != NULL && plait__deque_take_this(&worker->deque, cell))
+        is_ours = open_cell(worker, cell);
+    else if (is_ours) /* its empty cell stays where it is */
         is_ours = plait__cell_claim(cell, job);
-    if (!is_ours)
-        return false;
-    if (worker != NULL && worker->gang == gang) {
-        trim(worker);
+    if (is_ours && worker != NULL)
         plait__count(&worker->counts.begun, 1);
-    } else {
+    else if (is_ours)
         __atomic_fetch_add(&gang->counts.begun, 1, __ATOMIC_RELAXED);
-    }
-    return true;
+    return is_ours;
 }
 
 struct plait__job *plait__gang_clear(struct plait__gang *gang)

@@ -14,11 +14,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* So long a job that gets its items in portions keeps its worker from others that are queued. */
+#define SLICE_NS INT64_C(1000000)
+
 /* ---- asking ---- */
 
 static void begin_asking(struct plait__gang *gang)
 {
-    __atomic_fetch_add(&gang->n_asking, 1, __ATOMIC_SEQ_CST); /* partner: leave_frame */
+    __atomic_fetch_add(&gang->n_asking, 1, __ATOMIC_SEQ_CST); /* partner: close_frame */
     plait__mutex_lock(&gang->ask);
 }
 
@@ -45,7 +48,7 @@ int plait__job_ask(struct plait__gang *gang, struct plait__job *job)
     uint32_t before;
 
     begin_asking(gang);
-    /* seq_cst: partner is enter_frame: it sees this, or we see its frame */
+    /* seq_cst: partner is look_who_asked: it sees this, or we see its frame */
     before = __atomic_fetch_or(&job->slot, PLAIT__JOB_ASKED, __ATOMIC_SEQ_CST);
     if (!(before & PLAIT__JOB_HAS_ENDED))
         ask_frames(gang, job);
@@ -81,11 +84,11 @@ static void note_progress(struct plait__running *running, uint64_t done, uint64_
     __atomic_store_n(&worker->progress_total, total, __ATOMIC_RELAXED);
 }
 
-static void enter_frame(struct plait__frame *frame, struct plait__worker *worker,
-                        struct plait__job *job)
+static void fill_frame(struct plait__frame *frame, struct plait__worker *worker,
+                       struct plait__job *job)
 {
     frame->sleeper = (struct plait__sleeper){
-        .name = plait_task_name(worker->task),
+        .name = worker->name,
         .on_sleep = plait__frame_on_sleep,
     };
     frame->running = (struct plait__running){
@@ -97,26 +100,32 @@ static void enter_frame(struct plait__frame *frame, struct plait__worker *worker
     frame->outer = __atomic_load_n(&worker->frame, __ATOMIC_RELAXED); /* our own */
     frame->worker = worker;
     frame->counts_as_asleep = false;
-    __atomic_store_n(&worker->frame, frame, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&job->slot, __ATOMIC_SEQ_CST) & PLAIT__JOB_ASKED ||
-        __atomic_load_n(&worker->gang->is_over, __ATOMIC_SEQ_CST))
+}
+
+/* The frame can be found: it was asked before, or whoever asks finds it. */
+static void look_who_asked(struct plait__frame *frame)
+{
+    if (__atomic_load_n(&frame->job->slot, __ATOMIC_SEQ_CST) & PLAIT__JOB_ASKED ||
+        __atomic_load_n(&frame->worker->gang->is_over, __ATOMIC_SEQ_CST))
         __atomic_store_n(&frame->sleeper.cancel, 1, __ATOMIC_SEQ_CST);
 }
 
-static void leave_frame(struct plait__frame *frame)
+/* The frame cannot be found any more: who has found it is waited for. */
+static void close_frame(struct plait__frame *frame)
 {
     struct plait__worker *worker = frame->worker;
     struct plait__gang *gang = worker->gang;
 
-    __atomic_store_n(&worker->frame, frame->outer, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&gang->n_asking, __ATOMIC_SEQ_CST) > 0) {
         plait__mutex_lock(&gang->ask);
         plait__mutex_unlock(&gang->ask);
     }
     if (__atomic_load_n(&worker->progress_total, __ATOMIC_RELAXED) != 0)
         note_progress(&frame->running, 0, 0);
-    plait__running_fini(&frame->running);
-    plait__sleeper_fini(&frame->sleeper);
+    if (frame->running.wrote.data != NULL || frame->running.message != NULL)
+        plait__running_fini(&frame->running);
+    if (frame->sleeper.wake_fd != 0) /* only its own task makes one */
+        plait__sleeper_fini(&frame->sleeper);
 }
 
 /* ---- items ---- */
@@ -172,8 +181,7 @@ static void set_limits(struct plait__frame *frame, const struct plait__job_limit
         soft_ns == 0 || (hard_ns != 0 && hard_ns < soft_ns) ? hard_ns : soft_ns;
 }
 
-/* When it ended. */
-static int64_t run_item(struct plait__frame *frame, uint32_t i, int64_t began_ns)
+static void run_item(struct plait__frame *frame, uint32_t i)
 {
     const struct plait__job *job = frame->job;
     const struct plait__job_limits *limits = &job->limits;
@@ -186,28 +194,32 @@ static int64_t run_item(struct plait__frame *frame, uint32_t i, int64_t began_ns
         .out = job->out != NULL ? job->out + i * job->out_bytes : NULL,
         .ctx = job->ctx,
     };
-    int64_t ended_ns;
+    int64_t began_ns = frame->now_ns;
 
     if (limits->soft_ns > 0 || limits->hard_ns > 0)
         set_limits(frame, limits, began_ns);
     plait__run_item(&frame->running, &call, result);
-    ended_ns = plait__os_now_ns();
+    if (began_ns != 0)
+        frame->now_ns = plait__os_now_ns();
     result->pid = job->pool->owner;
+    result->signal = 0;
+    result->core = false;
     result->starts = 1;
-    result->run_ns = ended_ns - began_ns;
-    judge(frame, limits, result);
-    if (job->said != NULL)
+    result->run_ns = frame->now_ns - began_ns;
+    if (result->code < 0 || limits->hard_ns > 0)
+        judge(frame, limits, result);
+    if (job->said != NULL && (frame->running.wrote.len > 0 || frame->running.message != NULL))
         take_said(&frame->running, &job->said[i]);
-    return ended_ns;
 }
 
 static void drop_item(struct plait__gang *gang, struct plait__job *job, uint32_t i)
 {
-    plait_result *result = &job->results[i];
+    bool is_over = __atomic_load_n(&gang->is_over, __ATOMIC_RELAXED);
 
-    result->end = PLAIT_JOB_CANCELLED;
-    if (__atomic_load_n(&gang->is_over, __ATOMIC_RELAXED))
-        result->cause = PLAIT_CAUSE_SHUTDOWN;
+    job->results[i] = (plait_result){
+        .end = PLAIT_JOB_CANCELLED,
+        .cause = is_over ? PLAIT_CAUSE_SHUTDOWN : PLAIT_CAUSE_NONE,
+    };
 }
 
 /* Nobody can ask it any more: who does it at this moment has asked, in vain. */
@@ -226,28 +238,86 @@ static int64_t begin_ns(struct plait__worker *worker)
     int64_t now = worker->ended_ns != 0 ? worker->ended_ns : plait__os_now_ns();
 
     worker->ended_ns = 0;
-    __atomic_store_n(&worker->moved_ns, now, __ATOMIC_RELAXED);
     return now;
 }
 
-void plait__job_run(struct plait__worker *worker, struct plait__job *job)
+/* Those that are there: all, or a portion. */
+static void run_portion(struct plait__frame *frame)
+{
+    struct plait__job *job = frame->job;
+
+    for (uint32_t i = 0; i < job->n; i++) {
+        if (is_asked(frame))
+            drop_item(frame->worker->gang, job, i);
+        else
+            run_item(frame, i);
+    }
+    if (frame->outer == NULL)
+        frame->worker->n_items += job->n;
+}
+
+/* Is a job that runs since then to go back to the queue between two portions? */
+static bool must_yield(const struct plait__frame *frame, int64_t since_ns)
+{
+    const struct plait__worker *worker = frame->worker;
+    const struct plait__gang *gang = worker->gang;
+
+    /* relaxed, all: it looks again after the next portion */
+    if (frame->outer != NULL ||
+        !(__atomic_load_n(&frame->job->slot, __ATOMIC_RELAXED) & PLAIT__JOB_FROM_AFAR))
+        return false;
+    if (__atomic_load_n(&gang->n_queued, __ATOMIC_RELAXED) > 0 || plait__gang_is_crowded(gang))
+        return plait__os_now_ns() - since_ns >= SLICE_NS || plait__worker_is_spent(worker);
+    return plait__worker_is_spent(worker);
+}
+
+/* Portion by portion. True: it has ended. */
+static bool run_portions(struct plait__frame *frame)
+{
+    struct plait__job *job = frame->job;
+    int64_t since_ns = frame->now_ns;
+    bool yields = false;
+
+    if (!job->is_timed)
+        frame->now_ns = 0;
+    while (job->refill(job, !yields && !is_asked(frame))) {
+        run_portion(frame);
+        yields = must_yield(frame, since_ns);
+    }
+    return !yields || is_asked(frame);
+}
+
+/* True: it has ended. */
+static bool run_items(struct plait__frame *frame, int64_t now_ns)
 {
     struct plait__sleeper *below = plait__sleeper_current();
-    int64_t now = begin_ns(worker);
-    struct plait__frame frame;
+    bool has_ended = true;
 
-    enter_frame(&frame, worker, job);
-    plait__sleeper_set_current(&frame.sleeper);
-    for (uint32_t i = 0; i < job->n; i++) {
-        if (is_asked(&frame))
-            drop_item(worker->gang, job, i);
-        else
-            now = run_item(&frame, i, now);
-    }
+    frame->now_ns = now_ns;
+    look_who_asked(frame);
+    plait__sleeper_set_current(&frame->sleeper);
+    if (frame->job->refill != NULL)
+        has_ended = run_portions(frame);
+    else
+        run_portion(frame);
     plait__sleeper_set_current(below);
-    leave_frame(&frame);
-    worker->ended_ns = frame.outer == NULL ? now : 0;
-    set_ended(job);
+    return has_ended;
+}
+
+bool plait__job_run(struct plait__worker *worker, struct plait__job *job)
+{
+    struct plait__frame frame;
+    bool has_ended;
+
+    fill_frame(&frame, worker, job);
+    __atomic_store_n(&worker->frame, &frame, __ATOMIC_SEQ_CST);
+    has_ended = run_items(&frame, begin_ns(worker));
+    worker->ended_ns = frame.now_ns;
+    __atomic_store_n(&worker->frame, frame.outer, __ATOMIC_SEQ_CST);
+    close_frame(&frame);
+    if (has_ended)
+        set_ended(job);
+    return has_ended;
 }
 
 /* ---- ends ---- */
@@ -289,10 +359,34 @@ static void count_end(struct plait__gang *gang, struct plait__worker *worker)
         plait__gang_wake_all(gang);
 }
 
-void plait__job_count_end(struct plait__gang *gang, struct plait__worker *worker,
-                          struct plait__job *job)
+/* The frame can be found before the job is claimed, and until its end was brought in: an atomic
+ * exchange stands between each of the two stores and the look after it, which is all that a seq_cst
+ * store would have done. Who asks a frame whose job was not to be had does no harm. */
+bool plait__job_help(struct plait__worker *worker, struct plait__job *job)
 {
-    plait__gang_give_room(gang, job);
+    struct plait__gang *gang = worker->gang;
+    struct plait__frame frame;
+    bool is_ours;
+
+    fill_frame(&frame, worker, job);
+    __atomic_store_n(&worker->frame, &frame, __ATOMIC_RELEASE);
+    is_ours = plait__gang_claim(gang, worker, job);
+    if (is_ours) {
+        run_items(&frame, job->is_timed ? plait__os_now_ns() : 0);
+        set_ended(job);
+        plait__gang_give_room(gang, job);
+        count_end(gang, worker);
+        __atomic_store_n(&worker->frame, frame.outer, __ATOMIC_RELEASE);
+        job->on_end(job);
+    } else {
+        __atomic_store_n(&worker->frame, frame.outer, __ATOMIC_SEQ_CST);
+    }
+    close_frame(&frame);
+    return is_ours;
+}
+
+void plait__job_count_again(struct plait__gang *gang, struct plait__worker *worker)
+{
     count_end(gang, worker);
 }
 

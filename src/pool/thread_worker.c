@@ -35,13 +35,8 @@ enum {
 /* Until a worker is started again after a failure. */
 #define RETRY_NS PLAIT__SECOND_NS
 
-static _Thread_local struct plait__worker *current
-    __attribute__((tls_model("initial-exec"))); /* owner thread */
-
-struct plait__worker *plait__worker_current(void)
-{
-    return current;
-}
+_Thread_local struct plait__worker *plait__worker_current
+    __attribute__((tls_model("initial-exec")));
 
 /* ---- waking ---- */
 
@@ -93,7 +88,7 @@ void plait__gang_wake_one(struct plait__gang *gang)
     if (__atomic_load_n(&gang->n_idle, __ATOMIC_SEQ_CST) > 0 && wake_idle(gang))
         return;
     there = __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST);
-    if (there < wanted + __atomic_load_n(&gang->n_asleep, __ATOMIC_SEQ_CST) &&
+    if (there < wanted + __atomic_load_n(&gang->pool->n_asleep, __ATOMIC_SEQ_CST) &&
         !has_failed_lately(gang))
         plait__gang_start_worker(gang); /* else it is begun later: whoever is awake finds it */
 }
@@ -109,15 +104,17 @@ void plait__gang_wake_all(struct plait__gang *gang)
 /* Nothing was begun for a while. */
 static bool is_stuck(struct plait__gang *gang)
 {
-    int64_t latest = 0;
+    uint64_t begun = 0;
+    int64_t now = plait__os_now_ns();
 
-    for (uint32_t i = 0; i < plait__gang_numbers(gang); i++) {
-        int64_t moved_ns =
-            __atomic_load_n(&plait__gang_worker(gang, i)->moved_ns, __ATOMIC_RELAXED);
-        if (moved_ns > latest)
-            latest = moved_ns;
-    }
-    return plait__os_now_ns() - latest > PATIENT_NS;
+    for (uint32_t i = 0; i < plait__gang_numbers(gang); i++)
+        begun += __atomic_load_n(&plait__gang_worker(gang, i)->counts.begun, __ATOMIC_RELAXED);
+    /* acquire and release: the time is not older than the count that is found with it */
+    if (__atomic_load_n(&gang->seen_begun, __ATOMIC_ACQUIRE) == begun)
+        return now - __atomic_load_n(&gang->seen_ns, __ATOMIC_RELAXED) > PATIENT_NS;
+    __atomic_store_n(&gang->seen_ns, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&gang->seen_begun, begun, __ATOMIC_RELEASE);
+    return false;
 }
 
 int64_t plait__frame_on_sleep(struct plait__sleeper *sleeper, const uint32_t *word, bool begins)
@@ -128,7 +125,7 @@ int64_t plait__frame_on_sleep(struct plait__sleeper *sleeper, const uint32_t *wo
     if (!begins) {
         if (frame->counts_as_asleep) {
             __atomic_fetch_add(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
-            __atomic_fetch_sub(&gang->n_asleep, 1, __ATOMIC_SEQ_CST);
+            __atomic_fetch_sub(&gang->pool->n_asleep, 1, __ATOMIC_SEQ_CST);
         }
         frame->counts_as_asleep = false;
         return INT64_MAX;
@@ -138,7 +135,7 @@ int64_t plait__frame_on_sleep(struct plait__sleeper *sleeper, const uint32_t *wo
     if (word != gang->bell && !is_stuck(gang))
         return PATIENT_NS;
     frame->counts_as_asleep = true;
-    __atomic_fetch_add(&gang->n_asleep, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&gang->pool->n_asleep, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_sub(&gang->n_awake, 1, __ATOMIC_SEQ_CST);
     if (plait__gang_has_work(gang))
         plait__gang_wake_one(gang);
@@ -155,7 +152,7 @@ static void stop_searching(struct plait__worker *worker)
     __atomic_fetch_sub(&worker->gang->n_searching, 1, __ATOMIC_SEQ_CST);
 }
 
-static bool are_enough_awake(struct plait__gang *gang)
+bool plait__gang_is_crowded(const struct plait__gang *gang)
 {
     return __atomic_load_n(&gang->n_awake, __ATOMIC_SEQ_CST) >
            __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST);
@@ -228,7 +225,7 @@ static struct plait__job *next_job(struct plait__worker *worker, bool *ret_is_ne
     struct plait__gang *gang = worker->gang;
 
     for (bool is_needed = true;;) {
-        struct plait__job *job = are_enough_awake(gang) ? NULL : search(worker);
+        struct plait__job *job = plait__gang_is_crowded(gang) ? NULL : search(worker);
         if (job != NULL) {
             if (worker->is_searching) {
                 stop_searching(worker);
@@ -335,10 +332,12 @@ static bool replace(struct plait__worker *worker)
     return is_replaced;
 }
 
-static bool is_spent(struct plait__gang *gang, uint64_t items, int64_t born_ns)
+bool plait__worker_is_spent(const struct plait__worker *worker)
 {
-    return (gang->max_tasks > 0 && items >= gang->max_tasks) ||
-           (gang->max_age_ns > 0 && plait__os_now_ns() - born_ns >= gang->max_age_ns);
+    const struct plait__gang *gang = worker->gang;
+
+    return (gang->max_tasks > 0 && worker->n_items >= gang->max_tasks) ||
+           (gang->max_age_ns > 0 && plait__os_now_ns() - worker->born_ns >= gang->max_age_ns);
 }
 
 /* The starter holds the lock until all that it has to say of us is said. */
@@ -349,40 +348,60 @@ static void begin(struct plait__worker *worker)
     plait__mutex_lock(&worker->gang->starts);
     previous = worker->previous;
     worker->previous = NULL;
+    worker->name = plait_task_name(worker->task);
     plait__mutex_unlock(&worker->gang->starts);
-    current = worker;
+    plait__worker_current = worker;
+    plait__share_own(worker->gang->pool, worker->share);
     plait__mask_cancel(); /* a worker is not asked to end: its jobs are */
     if (previous != NULL && plait_task_join(previous, PLAIT_FOREVER) == 0)
         plait_task_destroy(previous);
+    worker->born_ns = plait__os_now_ns();
+    worker->n_items = 0;
     worker->stack = (const char *)__builtin_frame_address(0);
     worker->stack_bytes = plait__os_thread_stack_left() / 2;
     if (worker->stack_bytes == 0)
         worker->stack_bytes = STACK_UNKNOWN;
 }
 
+/* To its end, or until it was queued again. */
+static void run_job(struct plait__worker *worker, struct plait__job *job)
+{
+    struct plait__gang *gang = worker->gang;
+
+    while (!plait__job_run(worker, job)) {
+        if (plait__gang_put_again(gang, job) == 0) {
+            plait__job_count_again(gang, worker);
+            return;
+        }
+    }
+    plait__job_tell_end(gang, worker, job);
+}
+
+/* Job after job, until the worker ends. */
+static void run_jobs(struct plait__worker *worker)
+{
+    struct plait__job *job;
+    bool is_needless = false;
+
+    do {
+        while ((job = next_job(worker, &is_needless)) != NULL) {
+            run_job(worker, job);
+            if (plait__worker_is_spent(worker) && replace(worker))
+                return;
+        }
+    } while (!leave(worker, is_needless));
+}
+
 static int work(void *arg)
 {
     struct plait__worker *worker = arg;
-    struct plait__gang *gang = worker->gang;
-    struct plait__job *job;
-    bool is_needless = false;
-    int64_t born_ns = plait__os_now_ns();
-    uint64_t items = 0;
 
     begin(worker);
-    if (!get_ready(worker)) {
+    if (get_ready(worker))
+        run_jobs(worker);
+    else
         give_up(worker);
-        return 0;
-    }
-    do {
-        while ((job = next_job(worker, &is_needless)) != NULL) {
-            items += job->n;
-            plait__job_run(worker, job);
-            plait__job_tell_end(gang, worker, job);
-            if (is_spent(gang, items, born_ns) && replace(worker))
-                return 0;
-        }
-    } while (!leave(worker, is_needless));
+    plait__share_own(NULL, NULL); /* the next thread of this worker has it */
     return 0;
 }
 
@@ -415,8 +434,9 @@ static int find_free(struct plait__gang *gang, struct plait__worker **ret)
     worker->gang = gang;
     worker->number = worker->random = n;
     plait__list_init(&worker->idle);
-    rc = plait__deque_init(&worker->deque);
-    if (rc < 0) {
+    worker->share = plait__share_add(gang->pool);
+    rc = worker->share != NULL ? plait__deque_init(&worker->deque) : -ENOMEM;
+    if (rc < 0) { /* the share stays with the pool */
         free(worker);
         return rc;
     }
@@ -430,7 +450,7 @@ int plait__gang_start_worker(struct plait__gang *gang)
 {
     struct plait__worker *worker = NULL;
     uint32_t wanted = __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST);
-    uint32_t asleep = __atomic_load_n(&gang->n_asleep, __ATOMIC_SEQ_CST);
+    uint32_t asleep = __atomic_load_n(&gang->pool->n_asleep, __ATOMIC_SEQ_CST);
     uint32_t most = wanted + (asleep < PLAIT__GANG_SPARE ? asleep : PLAIT__GANG_SPARE);
     int rc = -EAGAIN;
 

@@ -187,6 +187,51 @@ TEST_LIMIT(a_death_costs_a_map_the_item_that_ran_and_no_other, 60)
     destroy();
 }
 
+/* The same where nobody asks how each item ended. */
+static void map_with_deaths_unasked(size_t chunk, unsigned attempts)
+{
+    enum {
+        ITEMS = 100
+    };
+
+    static long in[ITEMS], out[ITEMS];
+    plait_future *future = NULL;
+    plait_result first;
+
+    memset(out, 0, sizeof out);
+    store(&board->n_entered, 0);
+    for (long i = 0; i < ITEMS; i++)
+        in[i] = i;
+    CHECK_INT(plait_pool_map_async(pool, &future, fail_or_die, PLAIT_IN(in), PLAIT_OUT(out),
+                                   &(plait_map_opts){ .chunk = chunk, .attempts = attempts }),
+              0);
+    CHECK_INT(plait_future_get(future, NULL, 0, PLAIT_FOREVER), ITEMS / 10);
+    CHECK_INT(plait_future_result(future, &first), 0);
+    CHECK_INT(first.end, PLAIT_JOB_LOST);
+    CHECK_INT(first.signal, SIGKILL);
+    CHECK_INT(first.starts, attempts);
+    CHECK_INT(load(&board->n_entered), ITEMS + (attempts - 1) * ITEMS / 10);
+    for (long i = 0; i < ITEMS; i++)
+        if (i % 10 != 3)
+            CHECK_INT(out[i], i * i);
+    plait_future_unref(future);
+}
+
+TEST_LIMIT(a_map_of_which_nobody_asks_about_each_item_counts_its_losses, 60)
+{
+    plait_pool_usage usage;
+
+    create((plait_pool_opts){ .workers = 2, .poison_limit = 10 });
+    map_with_deaths_unasked(1, 1);
+    map_with_deaths_unasked(25, 1);
+    map_with_deaths_unasked(100, 1);
+    map_with_deaths_unasked(25, 2);
+    CHECK_INT(plait_pool_stats(pool, &usage), 0);
+    CHECK_INT(usage.values, 360);
+    CHECK_INT(usage.lost, 40);
+    destroy();
+}
+
 TEST(what_a_worker_committed_before_it_was_killed_is_delivered)
 {
     pid_t pid;

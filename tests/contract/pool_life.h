@@ -209,6 +209,60 @@ TEST(drain_waits_for_all_jobs)
     destroy();
 }
 
+static int count_later(const void *in, void *out, void *ctx)
+{
+    nap();
+    return count(in, out, ctx);
+}
+
+/* Jobs that nobody waits for, and that take a while. */
+static int hand_over_ten(const void *in, void *out, void *ctx)
+{
+    plait_job job = { .fn = count_later };
+    plait_future *future;
+
+    (void)in;
+    (void)out;
+    (void)ctx;
+    for (int i = 0; i < 10; i++) {
+        int rc = plait_pool_submit(plait_pool_current(), &future, &job, PLAIT_FOREVER);
+        if (rc < 0)
+            return rc;
+        plait_future_unref(future);
+    }
+    return 0;
+}
+
+TEST(drain_waits_for_what_jobs_handed_over)
+{
+    create_with(2);
+    CHECK_INT(end_of(submit(hand_over_ten)).code, 0);
+    CHECK_INT(end_of(submit(hand_over_ten)).code, 0);
+    CHECK_INT(plait_pool_drain(pool, PLAIT_FOREVER), 0);
+    CHECK_INT(load(&board->n_left), 20);
+    destroy();
+}
+
+TEST(join_waits_for_what_jobs_handed_over)
+{
+    create_with(1);
+    CHECK_INT(end_of(submit(hand_over_ten)).code, 0);
+    CHECK_INT(plait_pool_close(pool), 0);
+    CHECK_INT(plait_pool_join(pool, PLAIT_FOREVER), 0);
+    CHECK_INT(load(&board->n_left), 10);
+    destroy();
+}
+
+TEST(a_worker_that_is_replaced_does_what_its_jobs_handed_over_before)
+{
+    create((plait_pool_opts){ .workers = 1, .max_tasks = 1 });
+    submit_alone(hand_over_ten);
+    submit_alone(hand_over_ten);
+    UNTIL(load(&board->n_left) == 20);
+    CHECK_INT(plait_pool_drain(pool, PLAIT_FOREVER), 0);
+    destroy();
+}
+
 TEST(a_drain_at_its_deadline_cancels_the_rest_and_counts_it)
 {
     plait_future *futures[10];

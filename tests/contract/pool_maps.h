@@ -94,6 +94,40 @@ TEST(map_goes_on_after_an_error_and_says_how_many_there_were)
     destroy();
 }
 
+static int sevens_fail(const void *in, void *out, void *ctx)
+{
+    long n;
+
+    memcpy(&n, in, sizeof n);
+    return n % 10 == 7 ? -(int)n : square(in, out, ctx);
+}
+
+TEST(map_tells_the_first_error_though_nobody_asks_about_each_item)
+{
+    static const size_t chunks[] = { 0, 1, 10, 100, ITEMS };
+
+    create_with(2);
+    number_them();
+    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+        plait_map_opts opts = { .chunk = chunks[i] };
+        plait_future *future = NULL;
+        plait_result first;
+        memset(squares, 0, sizeof squares);
+        CHECK_INT(plait_pool_map_async(pool, &future, sevens_fail, PLAIT_IN(numbers),
+                                       PLAIT_OUT(squares), &opts),
+                  0);
+        CHECK_INT(plait_future_get(future, NULL, 0, PLAIT_FOREVER), ITEMS / 10);
+        CHECK_INT(plait_future_result(future, &first), 0);
+        CHECK_INT(first.end, PLAIT_JOB_ERROR);
+        CHECK_INT(first.code, -7);
+        for (long n = 0; n < ITEMS; n++)
+            if (n % 10 != 7)
+                CHECK_INT(squares[n], n * n);
+        plait_future_unref(future);
+    }
+    destroy();
+}
+
 static int add_ctx(const void *in, void *out, void *ctx)
 {
     *(long *)out = *(const long *)in + *(const long *)ctx;

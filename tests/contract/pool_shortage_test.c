@@ -8,6 +8,7 @@
 #include "child.h"
 #include "pool_pids.h"
 #include "pool_support.h"
+#include "shortage.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -20,16 +21,6 @@ enum {
 };
 
 /* ---- memory ---- */
-
-/* Takes all that is left, in blocks of that size; the last one of them. */
-static void *take_all(size_t bytes)
-{
-    void *last = NULL, *block;
-
-    while ((block = plait_shared_alloc(bytes)) != NULL)
-        last = block;
-    return last;
-}
 
 static void fill_heap(void **ret_large)
 {
@@ -53,13 +44,9 @@ TEST(a_full_heap_is_told_by_what_needs_room_in_it_and_by_nothing_else)
     static char large[LARGE], got[LARGE];
     plait_pool *more = NULL;
     plait_future *future = NULL;
-    struct rlimit limit;
     void *last;
 
-    if (getenv("PLAIT_SLOW") != NULL && strcmp(getenv("PLAIT_SLOW"), "1") != 0)
-        test_skip("sanitizers need terabytes of address space");
-    CHECK_INT(getrlimit(RLIMIT_AS, &limit), 0);
-    CHECK_INT(setrlimit(RLIMIT_AS, &(struct rlimit){ 256 << 20, limit.rlim_max }), 0);
+    limit_memory();
     create_with(1);
     check_square(submit_square(1), 1);
     fill_heap(&last);

@@ -183,24 +183,80 @@ TEST(what_a_job_may_do_is_refused_outside_of_one)
 
 /* ---- a library that is loaded after the pool was made ---- */
 
-TEST(a_function_of_a_library_that_was_loaded_late_is_run)
+static plait_pool_fn *load_library(const char *path)
 {
-    const char *build = getenv("PLAIT_BUILD");
-    char path[4096];
-    long n = 9, out = 0;
-
-    CHECK(build != NULL);
-    create_with(2);
-    check_square(submit_square(2), 2); /* its workers are there */
-    snprintf(path, sizeof path, "%s/tests/libpool-late.so", build);
     void *library = dlopen(path, RTLD_NOW);
+
     if (library == NULL)
         test_fail(__FILE__, __LINE__, "%s", dlerror());
-    plait_pool_fn *fn = (plait_pool_fn *)(uintptr_t)dlsym(library, "pool_late_cube");
-    CHECK(fn != NULL);
+    return (plait_pool_fn *)(uintptr_t)dlsym(library, "pool_late_cube");
+}
+
+static void find_library(char path[4096])
+{
+    const char *build = getenv("PLAIT_BUILD");
+
+    CHECK(build != NULL);
+    snprintf(path, 4096, "%s/tests/libpool-late.so", build);
+}
+
+static void check_cube(plait_pool_fn *fn)
+{
+    long n = 9, out = 0;
     plait_job job = { .fn = fn, .in = &n, .in_bytes = sizeof n, .out_bytes = sizeof out };
+
+    CHECK(fn != NULL);
     CHECK_INT(plait_pool_apply(pool, &job, &out, sizeof out, PLAIT_FOREVER), sizeof out);
     CHECK_INT(out, 729);
+}
+
+TEST(a_function_of_a_library_that_was_loaded_late_is_run)
+{
+    char path[4096];
+
+    find_library(path);
+    create_with(2);
+    check_square(submit_square(2), 2); /* its workers are there */
+    check_cube(load_library(path));
+    destroy();
+}
+
+/* The function, of a file that is not there any more. */
+static plait_pool_fn *load_and_delete(void)
+{
+    char path[4096], copy[4200];
+    plait_pool_fn *fn;
+
+    find_library(path);
+    snprintf(copy, sizeof copy, "%s.%d", path, (int)getpid());
+    CHECK_INT(link(path, copy), 0);
+    fn = load_library(copy);
+    CHECK_INT(unlink(copy), 0);
+    return fn;
+}
+
+TEST(a_function_of_a_library_whose_file_is_gone_is_run_where_it_is_loaded)
+{
+    plait_pool_fn *fn = load_and_delete();
+
+    create_with(2);
+    check_cube(fn);
+    destroy();
+}
+
+TEST(a_function_of_a_library_whose_file_is_gone_is_nowhere_else)
+{
+    create_with(2);
+    check_square(submit_square(2), 2);
+    plait_pool_fn *fn = load_and_delete();
+    if (IS_PROCESS) {
+        plait_job job = { .fn = fn };
+        plait_result result = end_of(submit_job(job));
+        CHECK_INT(result.end, PLAIT_JOB_LOST);
+        CHECK_INT(result.cause, PLAIT_CAUSE_FUNCTION);
+    } else {
+        check_cube(fn);
+    }
     destroy();
 }
 

@@ -5,6 +5,7 @@
 #ifndef PLAIT_TESTS_POOL_WAITS_H
 #define PLAIT_TESTS_POOL_WAITS_H
 
+#include "child.h"
 #include "pool_support.h"
 
 /* ---- several futures ---- */
@@ -225,6 +226,103 @@ TEST(a_thread_that_waits_for_a_future_can_be_cancelled)
     CHECK_INT(end.kind, PLAIT_CANCELLED);
     plait_task_destroy(waiter);
     unref_three(futures);
+}
+
+/* ---- select ---- */
+
+TEST(select_tells_of_the_first_future_that_is_ready)
+{
+    plait_future *futures[3];
+    plait_waitable on[4];
+    plait_event *event = plait_shared_alloc(sizeof *event);
+    size_t ready[4];
+
+    submit_three(futures);
+    CHECK_INT(plait_event_on_set(&on[0], event), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(plait_future_on_end(&on[1 + i], futures[i]), 0);
+    CHECK_INT(plait_future_then(futures[1], note_call, NULL), 0);
+    CHECK_INT(plait_select(on, 4, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_select(on, 4, plait_after_ms(10)), -ETIMEDOUT);
+    store(&board->numbers[1], 1);
+    CHECK_INT(plait_select(on, 4, PLAIT_FOREVER), 2);
+    CHECK(plait_future_is_ready(futures[1]));
+    CHECK_INT(n_calls, 1);
+    store(&board->numbers[2], 2); /* an error is an end, too */
+    CHECK_INT(end_of(futures[2]).end, PLAIT_JOB_ERROR);
+    on[3] = (plait_waitable){ 0 };
+    CHECK_INT(plait_event_set(event), 0);
+    CHECK_INT(plait_select_all(on, 4, ready, PLAIT_FOREVER), 2);
+    CHECK_INT(ready[0], 0);
+    CHECK_INT(ready[1], 2);
+    store(&board->numbers[0], 1);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(end_of(futures[i]).end, PLAIT_JOB_VALUE);
+    destroy();
+    plait_shared_free(event);
+}
+
+TEST(select_on_the_future_of_a_map_feeds_the_map)
+{
+    static long numbers_in[1000], numbers_out[1000];
+    plait_future *future = NULL;
+    plait_waitable on;
+
+    create((plait_pool_opts){ .workers = 2, .max_pending = 4 });
+    for (long i = 0; i < 1000; i++)
+        numbers_in[i] = i;
+    CHECK_INT(plait_pool_map_async(pool, &future, square, PLAIT_IN(numbers_in),
+                                   PLAIT_OUT(numbers_out), &(plait_map_opts){ .chunk = 3 }),
+              0);
+    CHECK_INT(plait_future_on_end(&on, future), 0);
+    CHECK_INT(plait_select(&on, 1, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_future_get(future, NULL, 0, PLAIT_NOWAIT), 0);
+    CHECK_INT(numbers_out[999], 999 * 999);
+    plait_future_unref(future);
+    destroy();
+}
+
+static int select_on_its_own(const void *in, void *out, void *ctx)
+{
+    plait_job job = { .fn = count };
+    plait_future *future = NULL;
+    plait_waitable on;
+    int rc = plait_pool_submit(plait_pool_current(), &future, &job, PLAIT_FOREVER);
+
+    (void)in;
+    (void)out;
+    (void)ctx;
+    if (rc == 0)
+        rc = plait_future_on_end(&on, future);
+    plait_future_wait(future, PLAIT_FOREVER);
+    plait_future_unref(future);
+    return rc;
+}
+
+TEST(a_future_that_cannot_be_selected_on_is_refused)
+{
+    plait_future *future;
+    plait_waitable on;
+
+    create_with(1);
+    CHECK_INT(end_of(submit(select_on_its_own)).code, -EDEADLK);
+    CHECK_INT(plait_future_on_end(&on, NULL), -EINVAL);
+    future = submit(count);
+    CHECK_INT(plait_future_on_end(NULL, future), -EINVAL);
+    CHECK_INT(plait_future_on_end(&on, future), 0);
+    pid_t pid = fork_checked();
+    if (pid == 0) {
+        plait_waitable other;
+        _exit(plait_future_on_end(&other, future) == -ECHILD &&
+                      plait_select(&on, 1, PLAIT_NOWAIT) == -ECHILD
+                  ? 0
+                  : 1);
+    }
+    int status;
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+    CHECK_INT(end_of(future).end, PLAIT_JOB_VALUE);
+    destroy();
 }
 
 /* ---- cancelling ---- */

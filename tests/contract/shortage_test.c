@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shortage.h"
 #include "test.h"
 
 /* Forks one that takes all of it, and is killed with it. */
@@ -58,29 +59,15 @@ TEST(a_death_is_noticed_without_a_descriptor_left)
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0); /* a sanitizer needs some at the end */
 }
 
-/* Takes all that is left, in blocks of that size; the last one of them. */
-static void *take_all(size_t bytes)
-{
-    void *last = NULL, *block;
-
-    while ((block = plait_shared_alloc(bytes)) != NULL)
-        last = block;
-    return last;
-}
-
 TEST(a_full_heap_is_told_by_what_needs_room_in_it_and_by_nothing_else)
 {
     static char large[40000], got[sizeof large];
     plait_queue_opts opts = { .max_bytes = 65536 };
     plait_queue *queue = NULL, *more = NULL;
     plait_priority_queue *sorted = NULL;
-    struct rlimit limit;
     void *last;
 
-    if (getenv("PLAIT_SLOW") != NULL && strcmp(getenv("PLAIT_SLOW"), "1") != 0)
-        test_skip("sanitizers need terabytes of address space");
-    CHECK_INT(getrlimit(RLIMIT_AS, &limit), 0);
-    CHECK_INT(setrlimit(RLIMIT_AS, &(struct rlimit){ 256 << 20, limit.rlim_max }), 0);
+    limit_memory();
     CHECK_INT(plait_queue_create(&queue, &opts), 0);
     CHECK_INT(plait_queue_put(queue, "small", 5, PLAIT_NOWAIT), 0);
     last = take_all(1 << 20);
