@@ -138,6 +138,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/pool/imap_batch.c
     src/pool/map.c
     src/pool/map_calls.c
+    src/pool/offload.c
     src/pool/pool.c
     src/pool/process.c
     src/pool/process_block.c

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "chan/bell.h"
 #include "family/member.h"
+#include "loop/loop.h"
 #include "os/clock.h"
 #include "os/cpu.h"
 #include "wait/wait.h"
@@ -26,9 +27,14 @@ static uint32_t *our_bell;  /* atomic: the same for all who store it in one proc
 static uint32_t generation; /* atomic: goes on in a forked child */
 
 static uint32_t n_waiting; /* atomic: tasks of this process that may sleep */
-static _Thread_local uint32_t n_own
-    __attribute__((tls_model("initial-exec"))); /* of them, those of this thread: a callback may
-                                                   wait too */
+
+/* Of them, those of this task: a callback may wait too. */
+static uintptr_t *n_own(void)
+{
+    static _Thread_local void *of_thread __attribute__((tls_model("initial-exec")));
+
+    return (uintptr_t *)plait__strand_slot(PLAIT__SLOT_WAITS, &of_thread);
+}
 
 /* ---- who we are ---- */
 
@@ -51,7 +57,7 @@ uint32_t plait__ends_begin(void)
     if ((process = __atomic_load_n(&self->pools, __ATOMIC_ACQUIRE)) != 0)
         return process;
     __atomic_store_n(&n_waiting, 0, __ATOMIC_RELAXED); /* of before the fork */
-    n_own = 0;
+    *n_own() = 0;
     __atomic_store_n(&our_bell, &plait__member_entry()->ends_bell, __ATOMIC_RELAXED);
     next = __atomic_add_fetch(&generation, 1, __ATOMIC_RELAXED);
     /* release: pairs with the acquires of self->pools */
@@ -77,14 +83,14 @@ void plait__ends_ring(uint32_t *bell)
 void plait__ends_pass_on(void)
 {
     /* seq_cst: who waits has counted itself before it looked; it sees the end, or we see it */
-    if (__atomic_load_n(&n_waiting, __ATOMIC_SEQ_CST) > n_own)
+    if (__atomic_load_n(&n_waiting, __ATOMIC_SEQ_CST) > *n_own())
         plait__ends_ring(plait__ends_bell());
 }
 
 void plait__ends_count(bool waits)
 {
     __atomic_add_fetch(&n_waiting, waits ? 1 : UINT32_MAX, __ATOMIC_SEQ_CST);
-    n_own += waits ? 1 : UINT32_MAX;
+    *n_own() += waits ? 1 : UINTPTR_MAX;
 }
 
 struct wait {

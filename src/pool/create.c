@@ -10,7 +10,7 @@
 
 static const struct plait__executor_ops *find_ops(plait_kind kind)
 {
-    return kind == PLAIT_THREAD ? &plait__thread_executor : &plait__process_executor;
+    return kind == PLAIT_PROCESS ? &plait__process_executor : &plait__thread_executor;
 }
 
 int plait_pool_create_sized(plait_pool **ret, plait_kind kind, const plait_pool_opts *opts,
@@ -21,7 +21,7 @@ int plait_pool_create_sized(plait_pool **ret, plait_kind kind, const plait_pool_
 
     if (rc < 0)
         return rc;
-    if (ret == NULL || (kind != PLAIT_PROCESS && kind != PLAIT_THREAD))
+    if (ret == NULL || kind < PLAIT_PROCESS || kind > PLAIT_COROUTINE)
         return -EINVAL;
     if (find_ops(kind) == NULL)
         return -ENOTSUP;

@@ -31,6 +31,22 @@ TEST(owner_takes_the_newest_first)
     plait__deque_fini(&deque);
 }
 
+TEST(owner_takes_a_certain_item_only_while_it_is_the_newest)
+{
+    struct plait__deque deque;
+
+    CHECK_INT(plait__deque_init(&deque), 0);
+    CHECK(!plait__deque_take_this(&deque, item(1)));
+    CHECK_INT(plait__deque_push(&deque, item(1)), 0);
+    CHECK_INT(plait__deque_push(&deque, item(2)), 0);
+    CHECK(!plait__deque_take_this(&deque, item(1)));
+    CHECK(plait__deque_take_this(&deque, item(2)));
+    CHECK_INT(number(plait__deque_steal(&deque)), 1);
+    CHECK(!plait__deque_take_this(&deque, item(1)));
+    CHECK_INT(plait__deque_count(&deque), 0);
+    plait__deque_fini(&deque);
+}
+
 TEST(thieves_steal_the_oldest_first)
 {
     struct plait__deque deque;

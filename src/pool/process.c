@@ -266,7 +266,7 @@ static bool help(plait_pool *pool, struct plait__job *job)
 {
     struct plait__side *side = side_of(pool);
 
-    return !is_owner(side) && plait__side_help(side, job);
+    return !is_owner(side) && plait__may_spin() && plait__side_help(side, job);
 }
 
 static int cancel(plait_pool *pool, struct plait__job *job, bool kill)
@@ -410,6 +410,7 @@ static void destroy(plait_pool *pool)
 
     /* another process than the owner leaves the block alone; a worker's handle has none */
     if (is_owner(side) && plait__pool_check(pool) == 0) {
+        plait_shared_free(side->spare.memory);
         plait_shared_free(side->block->init_memory);
         plait__block_destroy(side->block);
     }

@@ -145,7 +145,8 @@ struct plait__slot {
     uint64_t progress_done, progress_total; /* atomic: worker */
     /* what has no room in the slot; 0, NULL: none. A worker may be killed, so it takes parcels */
     uint64_t parcel;
-    char *memory; /* a block of the family heap */
+    char *memory;        /* a block of the family heap … */
+    size_t memory_bytes; /* … so large */
     struct plait__sleeper
         sleeper; /* of what runs; its cancel is set by the submitter and the keeper */
     struct plait__item_said own_said;

@@ -12,7 +12,9 @@
 #include <string.h>
 
 enum {
-    SMALL = 32 /* bytes that are copied without a look where they are */
+    SMALL = 32,      /* bytes that are copied without a look where they are */
+    LARGE = 1 << 20, /* bytes of a block that is worth to be kept … */
+    HUGE = 1 << 28   /* … and of one that is not any more */
 };
 
 static size_t round_up(size_t bytes)
@@ -92,13 +94,46 @@ static void lay_out(struct plait__slot *slot, const struct plait__job *job,
     slot->out = sizes->out > 0 ? at : job->out;
 }
 
+/* The spare one, if it is not far too large; else it goes. NULL: no memory. */
+static char *take_block(struct plait__slot *slot, size_t bytes, struct plait__fill_spare *spare)
+{
+    char *memory = spare->memory;
+
+    if (bytes < LARGE)
+        return slot->memory = plait__heap_alloc(slot->memory_bytes = bytes);
+    spare->memory = NULL;
+    slot->memory_bytes = spare->bytes;
+    if (memory != NULL && (spare->bytes < bytes || spare->bytes / 2 > bytes)) {
+        plait_shared_free(memory);
+        memory = NULL;
+    }
+    if (memory == NULL)
+        memory = plait__heap_alloc(slot->memory_bytes = bytes);
+    return slot->memory = memory;
+}
+
+static void give_block(struct plait__slot *slot, struct plait__fill_spare *spare)
+{
+    char *memory = slot->memory;
+
+    slot->memory = NULL;
+    if (memory != NULL && slot->memory_bytes >= LARGE && slot->memory_bytes <= HUGE) {
+        char *before = spare->memory;
+        spare->memory = memory;
+        spare->bytes = slot->memory_bytes;
+        memory = before;
+    }
+    plait_shared_free(memory); /* of the owner, with whom all would end */
+}
+
 /* NULL: no memory. */
-static char *take_memory(struct plait__slot *slot, size_t bytes, uint32_t submitter)
+static char *take_memory(struct plait__slot *slot, size_t bytes, uint32_t submitter,
+                         struct plait__fill_spare *spare)
 {
     uint64_t name;
 
     if (submitter == 0)
-        return slot->memory = plait__heap_alloc(bytes);
+        return take_block(slot, bytes, spare);
     if (plait__parcel_make(bytes, &name) < 0)
         return NULL;
     __atomic_store_n(&slot->parcel, name, __ATOMIC_SEQ_CST);
@@ -106,11 +141,10 @@ static char *take_memory(struct plait__slot *slot, size_t bytes, uint32_t submit
     return plait__parcel_bytes(name);
 }
 
-void plait__fill_undo(struct plait__slot *slot)
+void plait__fill_undo(struct plait__slot *slot, struct plait__fill_spare *spare)
 {
     plait__block_drop(&slot->parcel);
-    plait_shared_free(slot->memory); /* of the owner, with whom all would end */
-    slot->memory = NULL;
+    give_block(slot, spare);
 }
 
 static uint8_t clamp_attempts(unsigned attempts)
@@ -152,14 +186,15 @@ static void fill_seldom(struct plait__slot *slot, const struct plait__job *job)
 }
 
 int plait__fill_slot(struct plait__slot *slot, const struct plait__job *job,
-                     const struct plait__fill_sizes *sizes, uint32_t submitter)
+                     const struct plait__fill_sizes *sizes, uint32_t submitter,
+                     struct plait__fill_spare *spare)
 {
     size_t bytes = sizes->in + sizes->ctx + sizes->out + sizes->ends + sizes->saids;
     char *at = slot->room;
 
     plait__block_drop(&slot->parcel); /* of a submitter that was killed before it said QUEUED */
     if (bytes > sizeof slot->room)
-        at = take_memory(slot, bytes, submitter);
+        at = take_memory(slot, bytes, submitter, spare);
     if (at == NULL)
         return -ENOMEM;
     lay_out(slot, job, sizes, at);

@@ -404,6 +404,7 @@ static struct plait__sleeper *push(struct frame *frame, struct plait__slot *slot
         .slot = slot,
         .depth = self->depth++
     };
+    slot->sleeper.ops = NULL; /* a job that was killed may have been a loop */
     plait__sleeper_set_current(&slot->sleeper);
     return sleeper;
 }

@@ -74,7 +74,7 @@ static void free_slot(struct plait__side *side, uint32_t number)
     uint64_t found = plait__slot_load(slot);
     struct plait__slot_word word = plait__slot_cut(found);
 
-    plait__fill_undo(slot);
+    plait__fill_undo(slot, &side->spare);
     plait__slot_change(slot, found, (struct plait__slot_word){ .generation = word.generation + 1 });
     side->jobs[number] = NULL;
     side->free[side->n_free++] = number;
@@ -234,7 +234,7 @@ static int put(struct plait__side *side, struct plait__job *job,
     rc = check_room(side, job);
     if (rc == 0) {
         slot = &side->slots[side->free[side->n_free - 1]];
-        rc = plait__fill_slot(slot, job, sizes, side->submitter);
+        rc = plait__fill_slot(slot, job, sizes, side->submitter, &side->spare);
         slot->function = function;
     }
     if (rc == 0) {

@@ -6,6 +6,7 @@
 
 #include "pool/executor.h"
 #include "pool/process_block.h"
+#include "pool/process_fill.h"
 #include "wait/mutex.h"
 
 struct plait__side {
@@ -20,11 +21,12 @@ struct plait__side {
     struct plait__mutex lock;
     uint32_t *free; /* lock: the slots that are FREE, as a stack */
     uint32_t n_free;
-    struct plait__job **jobs; /* lock: in each slot; NULL: none of ours */
-    struct plait__list ended; /* lock: a worker's jobs that never were in a slot */
-    size_t bytes;             /* lock: of the input of the jobs that have not ended */
-    uint32_t n_limited;       /* lock: jobs with limits, or that are to be killed */
-    bool is_closed;           /* lock */
+    struct plait__fill_spare spare; /* lock */
+    struct plait__job **jobs;       /* lock: in each slot; NULL: none of ours */
+    struct plait__list ended;       /* lock: a worker's jobs that never were in a slot */
+    size_t bytes;                   /* lock: of the input of the jobs that have not ended */
+    uint32_t n_limited;             /* lock: jobs with limits, or that are to be killed */
+    bool is_closed;                 /* lock */
 
     /* owner: process.c */
     uint64_t keeper;   /* keeper lock: the keeper that has the crew, by its generation */

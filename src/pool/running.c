@@ -1,31 +1,40 @@
-/* The item that runs in this thread, and the functions of plait/plugin.h.
+/* The item that runs in this thread or coroutine, and the functions of plait/plugin.h.
  * SPDX-License-Identifier: MIT
  */
 #include "pool/running.h"
+#include "loop/loop.h"
 #include "os/clock.h"
+#include "task/coroutine.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local struct plait__running *innermost
-    __attribute__((tls_model("initial-exec"))); /* owner thread */
+/* Of the coroutine, or of the thread. */
+static void **innermost_here(void)
+{
+    static _Thread_local void *of_thread __attribute__((tls_model("initial-exec")));
+
+    return plait__strand_slot(PLAIT__SLOT_RUNNING, &of_thread);
+}
 
 struct plait__running *plait__running_current(void)
 {
-    return innermost;
+    return *innermost_here();
 }
 
 plait_pool *plait_pool_current(void)
 {
-    return innermost != NULL ? innermost->pool : NULL;
+    const struct plait__running *running = plait__running_current();
+
+    return running != NULL ? running->pool : NULL;
 }
 
 /* ---- what an item may say ---- */
 
 static struct plait__running *find(const plait_task *task)
 {
-    return task != NULL && task == plait_task_current() ? innermost : NULL;
+    return task != NULL && task == plait_task_current() ? plait__running_current() : NULL;
 }
 
 int plait_task_write(plait_task *task, const void *bytes, size_t n)
@@ -107,13 +116,16 @@ void plait__running_fini(struct plait__running *running)
 void plait__run_item(struct plait__running *running, const struct plait__call *call,
                      plait_result *ret)
 {
+    void **innermost = innermost_here();
+
     if (has_said(running))
         empty(running);
-    running->outer = innermost;
-    innermost = running;
+    running->outer = *innermost;
+    *innermost = running;
     ret->code = call->fn != NULL ? call->fn(call->in, call->out, call->ctx)
                                  : call->text_fn(plait_task_current(), call->in, call->in_bytes);
-    innermost = running->outer;
+    plait__coroutines_end_job();
+    *innermost = running->outer;
     ret->cause = PLAIT_CAUSE_NONE;
     if (running->is_out_of_memory) {
         ret->end = PLAIT_JOB_LOST;

@@ -1,10 +1,11 @@
-/* The executor of pools of kind thread: its vtable.
+/* The executor of pools of kind thread, and of kind coroutine: its vtable.
  * SPDX-License-Identifier: MIT
  */
 #include "pool/thread.h"
 #include "base/time.h"
 #include "pool/bell.h"
 #include "pool/thread_gang.h"
+#include "task/coroutine.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -81,11 +82,15 @@ static int create(plait_pool *pool, const plait_pool_opts *opts)
 
     if (opts->workers > PLAIT__GANG_MOST || opts->lanes > PLAIT__GANG_LANES)
         return -EINVAL;
+    if (pool->kind == PLAIT_COROUTINE && (opts->max_tasks > 0 || opts->max_age_ms > 0))
+        return -ENOTSUP; /* a coroutine does not wear out */
     gang = aligned_alloc(PLAIT__LINE, sizeof *gang);
     if (gang == NULL)
         return -ENOMEM;
     rc = fill(gang, pool, opts);
     pool->executor = gang;
+    if (rc == 0 && pool->kind == PLAIT_COROUTINE)
+        rc = plait__coroutine_get_loop(&gang->loop);
     for (size_t i = 0; rc == 0 && i < opts->workers; i++)
         rc = plait__gang_start_worker(gang);
     if (rc < 0) {
@@ -216,7 +221,7 @@ static size_t pump(plait_pool *pool)
 
 /* ---- help and cancel ---- */
 
-/* Not on the stack of a coroutine of the job. */
+/* Not on the stack of a coroutine of the job, nor while the job has some: they would not run. */
 static bool has_stack_left(const struct plait__worker *worker)
 {
     const struct plait__frame *frame = __atomic_load_n(&worker->frame, __ATOMIC_RELAXED); /* ours */
@@ -224,6 +229,7 @@ static bool has_stack_left(const struct plait__worker *worker)
     size_t used = here < worker->stack ? (size_t)(worker->stack - here) : 0;
 
     return frame != NULL && plait__sleeper_current() == &frame->sleeper &&
+           (worker->gang->loop != NULL || frame->sleeper.ops == NULL) &&
            used + LEAST_STACK < worker->stack_bytes;
 }
 
@@ -252,15 +258,21 @@ static int cancel(plait_pool *pool, struct plait__job *job, bool kill)
 static int resize(plait_pool *pool, size_t workers)
 {
     struct plait__gang *gang = pool->executor;
+    uint32_t wanted = (uint32_t)workers, before;
     int rc = 0;
 
     if (workers == 0 || workers > PLAIT__GANG_MOST)
         return -EINVAL;
-    __atomic_store_n(&gang->n_wanted, (uint32_t)workers, __ATOMIC_SEQ_CST);
+    before = __atomic_exchange_n(&gang->n_wanted, wanted, __ATOMIC_SEQ_CST);
     while (rc == 0 && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) < workers)
         rc = plait__gang_start_worker(gang);
+    if (rc == -EAGAIN && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) >= workers)
+        rc = 0;
+    if (rc < 0) /* as it was, unless somebody else wants something else by now */
+        __atomic_compare_exchange_n(&gang->n_wanted, &wanted, before, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
     plait__gang_wake_all(gang); /* those that are too many end */
-    return rc == -EAGAIN && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) >= workers ? 0 : rc;
+    return rc;
 }
 
 static void stats(plait_pool *pool, plait_pool_usage *ret)

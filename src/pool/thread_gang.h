@@ -22,6 +22,7 @@
 #ifndef PLAIT__POOL_THREAD_GANG_H
 #define PLAIT__POOL_THREAD_GANG_H
 
+#include "loop/loop.h"
 #include "pool/deque.h"
 #include "pool/executor.h"
 #include "pool/running.h"
@@ -89,6 +90,7 @@ struct plait__worker {
 
 struct plait__gang {
     plait_pool *pool;         /* const */
+    struct plait__loop *loop; /* const: of coroutines: which runs them all; NULL: threads */
     uint32_t *bell;           /* const: of ends */
     plait_pool_init_fn *init; /* const, these too */
     void *init_arg;
@@ -143,14 +145,20 @@ struct plait__gang {
     struct plait__worker *workers[PLAIT__GANG_MOST]; /* atomic: set once */
 };
 
-/* Only for the next function. */
-extern _Thread_local struct plait__worker *plait__worker_current
+/* Only for the next functions. */
+extern _Thread_local void *plait__worker_of_thread
     __attribute__((tls_model("initial-exec"))); /* owner thread */
 
-/* The worker of this gang that this thread is; NULL: none. */
+/* Where the running task keeps which worker it is; NULL: none. */
+static inline void **plait__worker_here(void)
+{
+    return plait__strand_slot(PLAIT__SLOT_WORKER, &plait__worker_of_thread);
+}
+
+/* The worker of this gang that this task is; NULL: none. */
 static inline struct plait__worker *plait__gang_me(const struct plait__gang *gang)
 {
-    struct plait__worker *worker = plait__worker_current;
+    struct plait__worker *worker = *plait__worker_here();
 
     return worker != NULL && worker->gang == gang ? worker : NULL;
 }

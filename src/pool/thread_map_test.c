@@ -62,21 +62,24 @@ TEST_LIMIT(each_item_is_run_once_though_maps_run_together, 60)
     static const size_t chunks[] = { 1, 3, 0, 1, 1000 };
 
     enum {
+        ROUNDS = 40,
         MAPS = sizeof chunks / sizeof *chunks
     };
 
     plait_pool *pool = make_workers(3);
     plait_future *futures[MAPS];
 
-    for (size_t i = 0; i < MAPS; i++)
-        futures[i] = map_async(pool, run_one, &(plait_map_opts){ .chunk = chunks[i] });
-    for (size_t i = 0; i < MAPS; i++) {
-        CHECK_INT(plait_future_get(futures[i], NULL, 0, PLAIT_FOREVER), 0);
-        plait_future_unref(futures[i]);
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        for (size_t i = 0; i < MAPS; i++)
+            futures[i] = map_async(pool, run_one, &(plait_map_opts){ .chunk = chunks[i] });
+        for (size_t i = 0; i < MAPS; i++) {
+            CHECK_INT(plait_future_get(futures[i], NULL, 0, PLAIT_FOREVER), 0);
+            plait_future_unref(futures[i]);
+        }
+        check_runs(MAPS * round);
     }
-    check_runs(MAPS);
-    CHECK_INT(usage_of(pool).values, MAPS * ITEMS);
-    CHECK_INT(usage_of(pool).submitted, MAPS * ITEMS);
+    CHECK_INT(usage_of(pool).values, ROUNDS * MAPS * ITEMS);
+    CHECK_INT(usage_of(pool).submitted, ROUNDS * MAPS * ITEMS);
     plait_pool_destroy(pool);
 }
 
@@ -184,7 +187,7 @@ TEST(items_of_a_map_are_told_of_before_its_end)
 TEST(a_cancelled_map_ends_each_item_in_one_way)
 {
     for (size_t chunk = 1; chunk < 100; chunk += 33) {
-        plait_pool *pool = make_workers(2);
+        plait_pool *pool = make_workers(1);
         struct gate gate = { 0 };
         plait_map_opts opts = { .chunk = chunk, .ctx = &gate, .results = results };
         plait_future *future;
@@ -234,7 +237,7 @@ TEST_LIMIT(items_that_sleep_leave_their_places_to_the_next_ones, 60)
 
 TEST(a_terminated_pool_leaves_no_item_of_a_map_without_an_end)
 {
-    plait_pool *pool = make_workers(2);
+    plait_pool *pool = make_workers(1);
     struct gate gate = { 0 };
     plait_future *future =
         map_async(pool, hold_at, &(plait_map_opts){ .chunk = 1, .ctx = &gate, .results = results });

@@ -87,10 +87,18 @@ static void note_progress(struct plait__running *running, uint64_t done, uint64_
 static void fill_frame(struct plait__frame *frame, struct plait__worker *worker,
                        struct plait__job *job)
 {
+    const struct plait__sleeper *below = plait__sleeper_current();
+
     frame->sleeper = (struct plait__sleeper){
         .name = worker->name,
-        .on_sleep = plait__frame_on_sleep,
+        /* other coroutines run when one sleeps: nobody need take its place */
+        .on_sleep = worker->gang->loop == NULL ? plait__frame_on_sleep : NULL,
     };
+    if (below != NULL && below->ops != NULL) { /* it parks as its worker does */
+        frame->sleeper.ops = below->ops;
+        frame->sleeper.strand = below->strand;
+        frame->sleeper.number = below->number;
+    }
     frame->running = (struct plait__running){
         .pool = worker->gang->pool,
         .is_cancelled = is_cancelled,

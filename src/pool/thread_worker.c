@@ -35,8 +35,7 @@ enum {
 /* Until a worker is started again after a failure. */
 #define RETRY_NS PLAIT__SECOND_NS
 
-_Thread_local struct plait__worker *plait__worker_current
-    __attribute__((tls_model("initial-exec")));
+_Thread_local void *plait__worker_of_thread __attribute__((tls_model("initial-exec")));
 
 /* ---- waking ---- */
 
@@ -88,6 +87,9 @@ void plait__gang_wake_one(struct plait__gang *gang)
     if (__atomic_load_n(&gang->n_idle, __ATOMIC_SEQ_CST) > 0 && wake_idle(gang))
         return;
     there = __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST);
+    if (gang->loop != plait__loop_here() &&
+        gang->loop != NULL) /* they begin on their own loop only */
+        return;
     if (there < wanted + __atomic_load_n(&gang->pool->n_asleep, __ATOMIC_SEQ_CST) &&
         !has_failed_lately(gang))
         plait__gang_start_worker(gang); /* else it is begun later: whoever is awake finds it */
@@ -169,7 +171,7 @@ static struct plait__job *search(struct plait__worker *worker)
             __atomic_fetch_add(&gang->n_searching, 1, __ATOMIC_SEQ_CST);
         worker->is_searching = true;
     }
-    for (int i = 0; job == NULL && i < SPINS; i++) {
+    for (int i = 0; job == NULL && i < SPINS && plait__may_spin(); i++) {
         for (int j = 0; j < RELAXES; j++)
             plait__os_cpu_relax();
         job = plait__gang_get(worker);
@@ -306,7 +308,7 @@ static int start_thread(struct plait__worker *worker)
     /* a worker is nobody's child: else each would keep the one before in memory */
     if (is_thread)
         plait__task_enter(NULL);
-    rc = plait_task_start(&task, PLAIT_THREAD, work, worker, &opts);
+    rc = plait_task_start(&task, gang->pool->kind, work, worker, &opts);
     if (is_thread)
         plait__task_enter(self);
     plait__sleeper_set_current(sleeper);
@@ -340,6 +342,15 @@ bool plait__worker_is_spent(const struct plait__worker *worker)
            (gang->max_age_ns > 0 && plait__os_now_ns() - worker->born_ns >= gang->max_age_ns);
 }
 
+static size_t stack_left(void)
+{
+    const struct plait__strand *strand = plait__strand_here();
+
+    if (strand == NULL || strand->task == NULL)
+        return plait__os_thread_stack_left();
+    return (size_t)((const char *)__builtin_frame_address(0) - (const char *)strand->stack.low);
+}
+
 /* The starter holds the lock until all that it has to say of us is said. */
 static void begin(struct plait__worker *worker)
 {
@@ -350,7 +361,7 @@ static void begin(struct plait__worker *worker)
     worker->previous = NULL;
     worker->name = plait_task_name(worker->task);
     plait__mutex_unlock(&worker->gang->starts);
-    plait__worker_current = worker;
+    *plait__worker_here() = worker;
     plait__share_own(worker->gang->pool, worker->share);
     plait__mask_cancel(); /* a worker is not asked to end: its jobs are */
     if (previous != NULL && plait_task_join(previous, PLAIT_FOREVER) == 0)
@@ -358,7 +369,7 @@ static void begin(struct plait__worker *worker)
     worker->born_ns = plait__os_now_ns();
     worker->n_items = 0;
     worker->stack = (const char *)__builtin_frame_address(0);
-    worker->stack_bytes = plait__os_thread_stack_left() / 2;
+    worker->stack_bytes = stack_left() / 2;
     if (worker->stack_bytes == 0)
         worker->stack_bytes = STACK_UNKNOWN;
 }

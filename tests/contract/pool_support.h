@@ -111,6 +111,8 @@ static inline int count(const void *in, void *out, void *ctx)
  */
 static inline void nap(void)
 {
+    if (KIND == PLAIT_COROUTINE) /* the others are in this thread */
+        plait_yield();
     nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
 }
 

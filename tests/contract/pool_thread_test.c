@@ -7,5 +7,6 @@
 #include "pool_calls.h"
 #include "pool_crowd.h"
 #include "pool_life.h"
+#include "pool_recycling.h"
 #include "pool_refusals.h"
 #include "pool_waits.h"

@@ -354,7 +354,7 @@ static int until_cancelled(const void *in, void *out, void *ctx)
     (void)ctx;
     add(&board->n_entered);
     while (!plait_task_cancelled(plait_task_current()))
-        sched_yield();
+        nap();
     add(&board->n_left);
     return -ECANCELED;
 }

@@ -26,6 +26,7 @@ enum {
     STORM_STARTS = 3,     /* attempts, at most */
     STORM_MAP_ITEMS = 12, /* jobs of a map */
     STORM_MOST_BYTES = 20000,
+    STORM_NESTED_BYTES = 200,
 };
 
 /* What a job does. */
@@ -36,7 +37,7 @@ enum storm_kind {
     STORM_ERROR,  /* returns an error */
     STORM_WRITE,  /* a result of any size, by plait_task_write */
     STORM_LOOP,   /* never ends, under a hard limit */
-    STORM_NEST,   /* submits another one and waits for it */
+    STORM_NEST,   /* submits another one, and may wait for it */
     STORM_KINDS
 };
 

@@ -55,7 +55,7 @@ static struct storm_story *enter(const struct storm_order *order)
     return story;
 }
 
-static int leave(struct storm_story *story, int rc)
+static int end(struct storm_story *story, int rc)
 {
     __atomic_store_n(&storm->lives[life].in_job, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&story->running, 0, __ATOMIC_SEQ_CST);
@@ -80,21 +80,75 @@ static int square(const void *in, void *out, void *ctx)
     return 0;
 }
 
-/* Nobody but this worker knows of the job below: if it is killed, nobody asks for it. */
-static int nest(uint64_t n)
+static int echo(plait_task *task, const void *in, size_t n)
 {
-    plait_job job = {
-        .fn = square, .in = &n, .in_bytes = sizeof n, .out_bytes = sizeof n, .attempts = 2
-    };
+    return plait_task_write(task, in, n);
+}
+
+/* Nobody but this worker knows of the jobs below: if it is killed, nobody asks for them. */
+static int apply(plait_job job, const void *want, size_t n)
+{
+    unsigned char got[STORM_NESTED_BYTES];
     plait_result result = { 0 };
-    uint64_t squared = 0;
     ssize_t rc;
 
+    job.attempts = 2;
     job.result = &result;
-    rc = plait_pool_apply(plait_pool_current(), &job, &squared, sizeof squared, PLAIT_FOREVER);
-    if (rc == (ssize_t)sizeof squared)
-        return squared == n * n ? 0 : -EBADMSG;
+    rc = plait_pool_apply(plait_pool_current(), &job, got, sizeof got, PLAIT_FOREVER);
+    if (rc >= 0)
+        return (size_t)rc == n && memcmp(got, want, n) == 0 ? 0 : -EBADMSG;
     return rc == PLAIT_ENOVALUE && result.end == PLAIT_JOB_LOST ? 0 : (int)rc;
+}
+
+/* One that nobody waits for. */
+static int leave_alone(plait_job job)
+{
+    plait_future *future = NULL;
+    int rc = plait_pool_submit(plait_pool_current(), &future, &job, PLAIT_FOREVER);
+
+    plait_future_unref(future);
+    return rc;
+}
+
+/* One that is cancelled at once. */
+static int cancel(plait_job job)
+{
+    plait_future *future = NULL;
+    plait_result result = { 0 };
+    int rc = plait_pool_submit(plait_pool_current(), &future, &job, PLAIT_FOREVER);
+
+    if (rc < 0)
+        return rc;
+    rc = plait_future_cancel(future, false);
+    if (rc == 0 || rc == -EALREADY)
+        rc = plait_future_wait(future, PLAIT_FOREVER);
+    if (rc == 0)
+        rc = plait_future_result(future, &result);
+    plait_future_unref(future);
+    if (rc == 0 && result.end != PLAIT_JOB_VALUE && result.end != PLAIT_JOB_CANCELLED &&
+        result.end != PLAIT_JOB_LOST)
+        return -EBADMSG;
+    return rc;
+}
+
+static int nest(uint64_t n)
+{
+    uint64_t squared = n * n;
+    unsigned char large[STORM_NESTED_BYTES]; /* more than a slot has room for */
+    plait_job job = { .fn = square, .in = large, .in_bytes = sizeof large, .out_bytes = sizeof n };
+
+    memset(large, (int)n, sizeof large);
+    memcpy(large, &n, sizeof n);
+    if (n % 4 == 0)
+        return leave_alone(job);
+    if (n % 4 == 1)
+        return cancel(job);
+    if (n % 4 == 2)
+        return apply(job, &squared, sizeof squared);
+    job.fn = NULL;
+    job.text_fn = echo;
+    job.out_bytes = 0;
+    return apply(job, large, sizeof large);
 }
 
 int storm_work(const void *in, void *out, void *ctx)
@@ -130,7 +184,7 @@ int storm_work(const void *in, void *out, void *ctx)
         break;
     }
     memcpy(out, &value, sizeof value);
-    return leave(story, rc);
+    return end(story, rc);
 }
 
 unsigned char storm_byte(const struct storm_order *order, size_t at)
@@ -154,5 +208,5 @@ int storm_write(plait_task *task, const void *in, size_t n)
     rc = plait_task_write(task, bytes, half);
     if (rc == 0)
         rc = plait_task_write(task, bytes + half, order.amount - half);
-    return leave(story, rc);
+    return end(story, rc);
 }

@@ -39,9 +39,9 @@ static void pause_all(struct map_engine *engine)
 }
 
 /* Functions that nobody can kill? */
-static bool is_thread(const struct map_engine *engine)
+static bool is_ours(const struct map_engine *engine)
 {
-    return engine->options->so != NULL && engine->options->as == MAP_AS_THREAD;
+    return engine->options->so != NULL && engine->options->as != MAP_AS_PROCESS;
 }
 
 /* The first one asks, the second one kills, the third one waits for nobody. */
@@ -61,7 +61,7 @@ static void take_stop_signal(struct map_engine *engine, int number)
                                                       : engine->counts.slots; /* --so has more */
     if (n > 0)
         map_report_say(engine->report, "ending %u running job%s (once more: %s)", n,
-                       n == 1 ? "" : "s", is_thread(engine) ? "give up" : "kill");
+                       n == 1 ? "" : "s", is_ours(engine) ? "give up" : "kill");
 }
 
 /* All signals that came. -EINTR: give up what is being written. */
@@ -357,7 +357,7 @@ static bool turn(struct map_engine *engine)
     int64_t until = map_engine_start_jobs(engine, now);
     int n, rc;
 
-    if (engine->stop_signals > (is_thread(engine) ? 1 : 2))
+    if (engine->stop_signals > (is_ours(engine) ? 1 : 2))
         return false;
     look_ahead(engine, now);
     if (engine->phase != MAP_STARTING && engine->is_halted)

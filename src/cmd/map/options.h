@@ -28,7 +28,8 @@ enum map_how {
 /* What runs the function of --so. */
 enum map_as {
     MAP_AS_PROCESS,
-    MAP_AS_THREAD
+    MAP_AS_THREAD,
+    MAP_AS_COROUTINE
 };
 
 enum map_output_mode {

@@ -130,7 +130,7 @@ static int read_environment(struct map_reading *reading)
 /* What a function has no use for. NULL: nothing of it was asked for. */
 static const char *find_useless(const struct map_options *options)
 {
-    bool is_thread = options->as == MAP_AS_THREAD;
+    bool is_ours = options->as != MAP_AS_PROCESS;
 
     const struct {
         bool is_set;
@@ -151,11 +151,11 @@ static const char *find_useless(const struct map_options *options)
           "-j 0 is for commands: functions run in a pool, which has a size" },
         { options->jobs_kind != MAP_JOBS_PERCENT && options->jobs > WORKERS_MOST,
           "-j wants at most 1000 then" },
-        { is_thread && options->wd != NULL, "--wd needs --as process: threads share one folder" },
-        { is_thread && options->has_nice,
-          "--nice needs --as process: threads share plait's niceness" },
-        { is_thread && options->has_kill_after,
-          "--kill-after needs --as process: nobody can kill a thread" },
+        { is_ours && options->wd != NULL, "--wd needs --as process: all others share one folder" },
+        { is_ours && options->has_nice,
+          "--nice needs --as process: all others share plait's niceness" },
+        { is_ours && options->has_kill_after,
+          "--kill-after needs --as process: nobody can kill what is a part of plait" },
     };
 
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)

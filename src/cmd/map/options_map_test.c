@@ -510,8 +510,7 @@ TEST(what_a_function_has_no_use_for_is_refused)
 {
     CHECK(refuses("--as thread echo", "--as needs --so"));
     CHECK(refuses("--argv echo", "--argv needs --so"));
-    CHECK(refuses("--so l:f --as coroutine", "no coroutines yet"));
-    CHECK(refuses("--so l:f --as fiber", "process or thread"));
+    CHECK(refuses("--so l:f --as fiber", "process, thread or coroutine"));
     CHECK(refuses("--so l:f --exec", "--exec is for commands"));
     CHECK(refuses("--so l:f --shell", "--shell is for commands"));
     CHECK(refuses("--so l:f -q", "--quote is for commands"));
@@ -522,7 +521,7 @@ TEST(what_a_function_has_no_use_for_is_refused)
     CHECK(refuses("--so l:f --timeout 200%", "not a percentage"));
     CHECK(refuses("--so l:f --retry-failed --joblog x", "--resume-failed"));
     CHECK(refuses("--so l:f --as thread --wd /", "--wd needs --as process"));
-    CHECK(refuses("--so l:f --as thread --nice 1", "--nice needs --as process"));
+    CHECK(refuses("--so l:f --as coroutine --nice 1", "--nice needs --as process"));
     CHECK(refuses("--so l:f --as thread --kill-after 1", "--kill-after needs --as process"));
 }
 

@@ -54,7 +54,7 @@ static const char replacement_strings[] =
 
 static const char functions[] =
     "--so ./library.so:function calls a C function of a shared object for each input, in a pool of "
-    "processes, or of threads with --as thread. Words before ::: are what it gets instead of the "
+    "processes, of threads with --as thread, or of coroutines with --as coroutine. Words before ::: are what it gets instead of the "
     "input; replacement strings work in them.\n"
     "    int function(plait_task *task, const void *in, size_t n)\n"
     "is declared in plait/plugin.h. It gets the n bytes of the input; a NUL is behind them, and between "
@@ -65,9 +65,9 @@ static const char functions[] =
     "is what --argv says. Its result is the exit status of the job, and what it prints the output.\n"
     "In a process standard output is collected, standard input is /dev/null, and a crash, a call of exit "
     "or the end of --timeout is the end of this one job; output that was not handed over by then is lost. "
-    "Standard error is plait's own. Threads share plait's standard output, which is not collected, and "
+    "Standard error is plait's own. Threads and coroutines share plait's standard output, which is not collected, and "
     "its other descriptors; a crash is the end of plait, and a time-out or Ctrl-C is what "
-    "plait_task_cancelled says: nobody can end a thread that does not ask.\n"
+    "plait_task_cancelled says: nobody can end one that does not ask.\n"
     "With --kill-after a process, too, is told by plait_task_cancelled first; on Ctrl-C it has 1 second "
     "otherwise. What a function starts in the background is not looked for.\n"
     "A shared object is made by cc -shared -fPIC -o library.so source.c. It may be linked with libplait, "

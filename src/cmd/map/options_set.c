@@ -114,14 +114,17 @@ static int set_how_shell(struct map_reading *reading, const char *value, void *f
 
 static int set_as(struct map_reading *reading, const char *value, void *field)
 {
-    if (strcmp(value, "coroutine") == 0)
-        return cmd_usage_error(&cmd_page_map, "%s: there are no coroutines yet; process or thread",
-                               reading->name);
-    if (strcmp(value, "process") != 0 && strcmp(value, "thread") != 0)
-        return refuse(reading, "process or thread", value);
-    reading->options->has_as = true;
-    *(enum map_as *)field = *value == 'p' ? MAP_AS_PROCESS : MAP_AS_THREAD;
-    return 0;
+    static const char *const words[] = {
+        [MAP_AS_PROCESS] = "process", [MAP_AS_THREAD] = "thread", [MAP_AS_COROUTINE] = "coroutine"
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(value, words[i]) == 0) {
+            reading->options->has_as = true;
+            *(enum map_as *)field = (enum map_as)i;
+            return 0;
+        }
+    return refuse(reading, "process, thread or coroutine", value);
 }
 
 static int set_group(struct map_reading *reading, const char *value, void *field)

@@ -44,6 +44,9 @@ int map_so_start(struct map_engine *engine)
 {
     const struct map_options *options = engine->options;
     struct map_so *so = &engine->so;
+    static const plait_kind kinds[] = { [MAP_AS_PROCESS] = PLAIT_PROCESS,
+                                        [MAP_AS_THREAD] = PLAIT_THREAD,
+                                        [MAP_AS_COROUTINE] = PLAIT_COROUTINE };
     bool is_process = options->as == MAP_AS_PROCESS;
     plait_pool_opts opts = { .workers = engine->full_limit,
                              .name = "plait-map",
@@ -58,7 +61,7 @@ int map_so_start(struct map_engine *engine)
         engine->limit = engine->full_limit *= AHEAD;
     engine->lines_up = false; /* the pool does that */
     opts.max_pending = engine->full_limit;
-    return plait_pool_create(&so->pool, is_process ? PLAIT_PROCESS : PLAIT_THREAD, &opts);
+    return plait_pool_create(&so->pool, kinds[options->as], &opts);
 }
 
 /* In the task that asked: the engine's. */
@@ -152,7 +155,7 @@ bool map_so_close(struct map_engine *engine)
 
     if (so->pool == NULL)
         return true;
-    if (!plait__list_is_empty(&so->running) && engine->options->as == MAP_AS_THREAD)
+    if (!plait__list_is_empty(&so->running) && engine->options->as != MAP_AS_PROCESS)
         return false;
     plait_pool_terminate(so->pool);
     if (plait_pool_join(so->pool, plait_after_ms(CLOSE_MS)) < 0)
