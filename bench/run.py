@@ -36,7 +36,8 @@ TIME_LIMIT = 120
 FEWEST_TURNS = 5  # below that no claim is made
 CALIBRATIONS = 4  # a warm-up that was too short to tell is repeated so often
 LIBRARIES = ("zeromq", "nng", "boost")
-PACKAGED = (*LIBRARIES, "python", "glib", "glib-pool", "openmp", "tbb", "libuv")  # what may not be installed
+PACKAGED = (*LIBRARIES, "python", "glib", "glib-pool", "openmp", "tbb", "libuv", "libuv-timers", "boost-context",
+            "boost-fiber", "st", "pth", "limit-return", "ucontext")  # what may not be there
 MPIRUN = "mpirun -q --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader -np".split()
 SIZES = {"16B": 5000, "64B": 5000, "1KiB": 2000, "64KiB": 100, "1MiB": 20}  # messages of the first warm-up
 SNIPPET = "gzip -c {} | wc -c"
@@ -44,7 +45,8 @@ PREAMBLE = """# Performance
 
 Made by `bench/run.py --docs`; do not edit. [bench/scenarios.md](../bench/scenarios.md) says what each scenario does and by
 which rules it is measured. Medians, with the smallest and the largest of all turns; "plait is" says how many times a peer's
-rate plait reaches (below 1: plait is slower). Ratios of one run compare well, figures of two runs or machines badly.
+rate plait reaches, and where lower is better how many times plait's figure a peer's is (below 1: plait is worse). Ratios of
+one run compare well, figures of two runs or machines badly.
 
 | | |
 |---|---|"""
@@ -59,7 +61,7 @@ class Program:
 
     def __init__(self, name, command, is_optional=False, portion=1):
         self.name, self.command, self.is_optional = name, [str(word) for word in command], is_optional
-        self.portion = portion  # of a whole command's inputs
+        self.portion = portion  # of the scenario's count, where that is fixed
         self.count = 0
         self.rates = []
 
@@ -83,8 +85,15 @@ class Scenario:
         self.prints = more.get("prints")  # inputs -> the sorted words on stdout; None: as the first program's
         self.printed = {}  # what that one printed, by the number of inputs
         self.seconds = more.get("seconds", TURN_SECONDS)
-        self.goals = more.get("goals", [])  # (ours, peers, least ratio of our rate to their best, words)
+        self.is_fixed = self.is_whole or more.get("is_fixed", False)  # its count is not calibrated
+        self.is_size = more.get("is_size", False)  # the program says bytes, not seconds: fewer are better
+        # (ours, peers, least ratio of our rate to their best, words); instead of peers a figure may be given
+        self.goals = more.get("goals", [])
         self.notes = []
+
+    def ratio(self, ours, theirs):
+        """How many times as good ours is."""
+        return theirs / ours if self.is_size else ours / theirs
 
 
 def installed(name):
@@ -125,14 +134,15 @@ def scenarios(build):
             Program("parallel", ["parallel", "-j2", command], True, portion),
         ]
 
-    def own_clock(*names, plait="start-join", script="ipc.py"):
+    def own_clock(*names, plait="start-join", script="ipc.py", portions=None):
         """NAME is bench/NAME; NAME:VARIANT bench/NAME VARIANT, and is called NAME-VARIANT."""
         for name in ("plait", *names):
             program, *variant = name.split(":")
             words = [bench / (plait if program == "plait" else program), *variant]
             if program == "python":
                 words = ["python3", ROOT / "bench/peers/python" / (script if variant else "start_join.py"), *variant]
-            yield Program(name.replace(":", "-"), words, program in PACKAGED)
+            name = name.replace(":", "-")
+            yield Program(name, words, program in PACKAGED, (portions or {}).get(name, 1))
 
     def locks(name, *peers, goals=()):
         programs = own_clock("limit-lock", *peers, plait="lock")
@@ -165,6 +175,10 @@ def scenarios(build):
             programs.append(Program(label, [*MPIRUN, 1 + (workers or 2), *words], True))
         return Scenario("pool-" + name, unit, 2, count, programs, **more)
 
+    def coroutines(name, *peers, unit="times/s", count=2000, cpus=1, plait="coroutine", portions=None, **more):
+        programs = list(own_clock(*peers, plait=plait, script="coroutines.py", portions=portions))
+        return Scenario("coroutine/" + name, unit, cpus, count, programs, **more)
+
     def heap(name, malloc):
         return [Scenario("heap/%s-%s" % (name, size), "blocks/s", 2, 1000, list(own_clock(*malloc, plait="heap")))
                 for size in ("64B", "1KiB", "64KiB")]
@@ -192,6 +206,16 @@ def scenarios(build):
                 ("plait", ["python-pool"], 50, "50 × Python's Pool")],
         "chunked": [("plait", ["python-pool"], 10, "10 × Python's Pool.map")],
         "thread": [("plait", ["openmp", "tbb"], 1, "the rate of the best of OpenMP and TBB")],
+    }
+    co_peers = ["boost-fiber", "st", "pth"]
+    co_pythons = ["python:gevent", "python:asyncio", "python:uvloop"]
+    few = {name.replace(":", "-"): 0.01 for name in ["st", *co_pythons]}  # for the others can't, or take too long
+    fewer = {"boost-fiber": 0.02, "st": 0.1, "python-gevent": 0.02, "python-asyncio": 0.1, "python-uvloop": 0.1}
+    co_goals = {
+        "switch": [("plait", ["boost-context", "ucontext", *co_peers], 1, "the rate of the best peer")],
+        "start": [("plait", 1e9 / 60, 1, "60 ns at most"), ("plait", co_peers, 1, "the rate of the best peer")],
+        "hop": [("plait", 1e9 / 60, 1, "60 ns at most")],
+        "parked": [("plait", 4.3 * 2**30 / 1e6, 1, "at most 4.3 GiB for a million")],
     }
     pythons = ["python:pool", "python:executor"]
     to_and_fro = ["limit-queue", *LIBRARIES, "python:queue", "python:simple-queue", "mq", "seqpacket", "pipe"]
@@ -233,6 +257,19 @@ def scenarios(build):
              goals=pool_goals["thread"]),
         pool("thread/fib", "openmp", "tbb", unit="rounds/s", count=1, quick=1, goals=pool_goals["thread"]),
         pool("thread/nqueens", "openmp", "tbb", unit="rounds/s", count=1, quick=1, goals=pool_goals["thread"]),
+        coroutines("switch", "limit-switch", "limit-return", "boost-context", "ucontext", *co_peers, "python:greenlet",
+                   *co_pythons, unit="switches/s", goals=co_goals["switch"]),
+        coroutines("spawn-join", *co_peers, *co_pythons, unit="starts/s", goals=co_goals["start"]),
+        coroutines("spawn-join-1000", "plait:go", *co_peers, *co_pythons, unit="starts/s"),
+        coroutines("hop", "plait:declared", *co_peers, *co_pythons, unit="hops/s", goals=co_goals["hop"]),
+        coroutines("lock", "plait:heap", *co_peers, *co_pythons, unit="hand-overs/s"),
+        coroutines("timers", "boost-fiber", "st", "libuv-timers", *co_pythons, unit="timers/s", quick=100),
+        coroutines("parked", "boost-fiber", "st", *co_pythons, unit="bytes each", count=1000000, quick=10000,
+                   portions=fewer, is_fixed=True, is_size=True, goals=co_goals["parked"]),
+        coroutines("skynet", "boost-fiber", "st", *co_pythons, unit="leaves/s", count=1000000, quick=1000,
+                   portions=few, is_fixed=True),
+        *[coroutines("wake-by-" + who, "plait:threads", "limit-futex", unit="round trips/s", cpus=2, count=200,
+                     plait="wake") for who in ("coroutine", "thread", "process")],
     ]
 
 
@@ -286,7 +323,7 @@ class Runner:
         if not scenario.is_whole:
             out = self.run([*program.command, scenario.name, str(program.count)], [])[1]
             try:
-                return program.count / float(out)
+                return float(out) / program.count if scenario.is_size else program.count / float(out)
             except (ValueError, ZeroDivisionError):
                 raise Failure("printed %r instead of seconds" % out[:80]) from None
         lines = scenario.inputs(program.count)
@@ -300,16 +337,18 @@ class Runner:
 
     def warm_up(self, scenario, program, is_quick):
         """Not counted; finds out how often a self-timed program's loop must run to be measured well."""
-        program.count = scenario.quick if is_quick or scenario.is_whole else scenario.count
+        program.count = scenario.quick if is_quick or scenario.is_fixed else scenario.count
         if is_quick:
             return
-        for _ in range(1 if scenario.is_whole else CALIBRATIONS):
+        if scenario.is_fixed:
+            self.turn(scenario, program)
+            program.count = int(scenario.count * program.portion)
+            return
+        for _ in range(CALIBRATIONS):
             seconds = program.count / self.turn(scenario, program)
             if seconds > scenario.seconds / 2:
                 break
             program.count = int(program.count * min(scenario.seconds / max(seconds, 1e-4), 50))
-        if scenario.is_whole:
-            program.count = int(scenario.count * program.portion)
 
 
 def measure(runner, scenario, rounds, is_quick):
@@ -352,7 +391,7 @@ def rows(scenario):
     for program in scenario.programs:
         if program.rates:
             median = statistics.median(program.rates)
-            ratio = "%.3g ×" % (ours / median) if ours and program.name != "plait" else ""
+            ratio = "%.3g ×" % scenario.ratio(ours, median) if ours and program.name != "plait" else ""
             figures = ["%.*f" % (median < 100, rate) for rate in (median, min(program.rates), max(program.rates))]
             yield [program.name, *figures, str(len(program.rates)), ratio]
 
@@ -360,15 +399,18 @@ def rows(scenario):
 def verdicts(scenario):
     for name, peers, least, words in scenario.goals:
         ours = median_of(scenario, name)
-        theirs = max((median_of(scenario, peer) or 0 for peer in peers), default=0)
+        is_given = isinstance(peers, float)
+        theirs = peers if is_given else max((median_of(scenario, peer) or 0 for peer in peers), default=0)
         if ours and theirs and len(scenario.programs[0].rates) >= FEWEST_TURNS:
-            state = "met" if ours / theirs >= least else "not met"
-            yield "Goal: %s: %s (%.2f × its rate)." % (words, state, ours / theirs)
+            ratio = scenario.ratio(ours, theirs)
+            state = "met" if ratio >= least else "not met"
+            yield "Goal: %s: %s (%.2f × %s)." % (words, state, ratio, "that" if is_given else "its rate")
 
 
 def title(scenario):
     cpus = "one CPU" if scenario.cpus == 1 else "two CPUs"
-    return "%s: %s, higher is better; %s" % (scenario.name, scenario.unit, cpus)
+    better = "lower" if scenario.is_size else "higher"
+    return "%s: %s, %s is better; %s" % (scenario.name, scenario.unit, better, cpus)
 
 
 def print_table(scenario):
@@ -386,8 +428,9 @@ def print_json(scenario):
                  "max": round(max(p.rates), 3), "n": len(p.rates)}
         for p in scenario.programs if p.rates
     }
-    print(json.dumps({"scenario": scenario.name, "metric": "throughput", "unit": scenario.unit,
-                      "better": "higher", "results": results}), flush=True)
+    metric, better = ("size", "lower") if scenario.is_size else ("throughput", "higher")
+    print(json.dumps({"scenario": scenario.name, "metric": metric, "unit": scenario.unit,
+                      "better": better, "results": results}), flush=True)
     for note in scenario.notes:
         print("%s: %s" % (scenario.name, note), file=sys.stderr)
 
@@ -427,7 +470,8 @@ def machine(build):
     peers = [run_text([name, "--version"]) for name in ("xargs", "parallel", "python3")]
     for name, package in (("GLib", "libglib2.0-dev"), ("ZeroMQ", "libzmq3-dev"), ("nng", "libnng-dev"),
                           ("Boost", "libboost-dev"), ("Open MPI", "libopenmpi-dev"), ("TBB", "libtbb-dev"),
-                          ("libuv", "libuv1-dev")):
+                          ("libuv", "libuv1-dev"), ("State Threads", "libst-dev"), ("Pth", "libpth-dev"),
+                          ("gevent", "python3-gevent"), ("uvloop", "python3-uvloop")):
         peers.append("%s %s" % (name, run_text(["dpkg-query", "-W", "-f", "${Version}", package]).split("-")[0]))
     facts["peers"] = ", ".join(text for text in peers if re.search(r"\d", text))
     return facts

@@ -21,9 +21,11 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/context_x86_64.c
     src/os/cpu.c
     src/os/epoll.c
+    src/os/fault.c
     src/os/fd.c
     src/os/futex.c
     src/os/identity.c
+    src/os/inotify.c
     src/os/memory.c
     src/os/module.c
     src/os/named_memory.c
@@ -41,6 +43,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/stack.c
     src/os/stat_line.c
     src/os/thread.c
+    src/os/timer.c
     src/os/tree.c
     # family: who we are, who is dead; the heap
     src/family/attached.c
@@ -99,7 +102,9 @@ set(PLAIT_LIBRARY_SOURCES
     src/chan/visits.c
     # loop: what runs the coroutines of a thread
     src/loop/balance.c
+    src/loop/host.c
     src/loop/life.c
+    src/loop/look.c
     src/loop/outside.c
     src/loop/park.c
     src/loop/poller.c
@@ -107,24 +112,34 @@ set(PLAIT_LIBRARY_SOURCES
     src/loop/poller_uring.c
     src/loop/run.c
     src/loop/stacks.c
+    src/loop/trace.c
+    src/loop/watch.c
     # task: tasks, their kinds, the keeper
+    src/task/census.c
     src/task/coroutine.c
     src/task/coroutine_calls.c
+    src/task/dump.c
+    src/task/generator.c
     src/task/group.c
     src/task/group_calls.c
     src/task/helpers.c
+    src/task/inspect.c
     src/task/keeper.c
     src/task/keeper_commands.c
     src/task/keeper_crews.c
     src/task/keeper_guards.c
     src/task/keeper_main.c
     src/task/keeper_words.c
+    src/task/local.c
+    src/task/overflow.c
+    src/task/loop_calls.c
     src/task/process.c
     src/task/task.c
     src/task/task_calls.c
     src/task/thread.c
     src/task/verdict.c
     src/task/version.c
+    src/task/watchdog.c
     # pool: pools, futures, maps
     src/pool/bell.c
     src/pool/create.c

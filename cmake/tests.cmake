@@ -117,10 +117,16 @@ set_target_properties(pool-late PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURR
 
 # What waits, with a signal every tenth of a millisecond.
 foreach(name barrier condition event held_semaphore lock lock_death once rlock rwlock semaphore shared
+        coroutine_threads mixed pipe_coroutine queue_coroutine
         pipe_process pipe_thread pool_map_thread pool_thread queue_death queue_process queue_storm queue_thread)
     plait_register(stress-signals-${name} stress TIMEOUT 120 COMMAND ${CMAKE_COMMAND} -E env PLAIT_EINTR_STORM=1
         $<TARGET_FILE:contract-${name}-test>)
 endforeach()
+
+# What the test of tools/gdb looks into.
+add_executable(scripts-gdb-program tests/scripts/gdb_program.c)
+target_link_libraries(scripts-gdb-program PRIVATE plait-flags plait-static)
+set_target_properties(scripts-gdb-program PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 
 # Tests in Python (standard library only): they find the tool in $PLAIT, the tree in $PLAIT_SOURCE.
 if(Python3_FOUND)

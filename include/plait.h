@@ -12,11 +12,16 @@
 #include <plait/event.h>
 #include <plait/export.h>
 #include <plait/future.h>
+#include <plait/generator.h>
 #include <plait/group.h>
 #include <plait/init.h>
+#include <plait/inspect.h>
+#include <plait/local.h>
 #include <plait/lock.h>
 #include <plait/log.h>
+#include <plait/loop.h>
 #include <plait/map.h>
+#include <plait/offload.h>
 #include <plait/once.h>
 #include <plait/pipe.h>
 #include <plait/plugin.h>
@@ -36,5 +41,6 @@
 #include <plait/task.h>
 #include <plait/time.h>
 #include <plait/waitable.h>
+#include <plait/watch.h>
 
 #endif

@@ -24,6 +24,11 @@
  * A task ends only after what it started by plait_go: its function returns, then it waits for them.
  * Returning from main asks those that are left to end, and waits for them.
  *
+ * When all tasks of a program wait that has only one thread, for things of its own memory and without
+ * a deadline, then they do so for ever: the log names each, and what it waits for, and the wait of the
+ * thread itself (the task that is no coroutine) ends with -EDEADLK, whatever call it is in. That comes
+ * once, until a coroutine has run again.
+ *
  * The kind PLAIT_COROUTINE of plait_task_start gives a coroutine with a handle: to be joined, asked
  * to end, waited for by a select.
  */
@@ -34,6 +39,7 @@
 #include <plait/task.h>
 
 #include <stddef.h>
+#include <stdint.h>
 
 PLAIT_BEGIN
 
@@ -80,6 +86,23 @@ PLAIT_API int plait_go_copy(plait_task_fn *fn, const void *arg, size_t arg_bytes
  *   Since     0.1
  */
 PLAIT_API int plait_loops_start(unsigned threads);
+
+/* Start a coroutine later: gevent's spawn_later. plait_task_terminate before that, and it never begins:
+ * its outcome is PLAIT_CANCELLED, with -ECANCELED, and arg is the caller's again.
+ *
+ *   ret       gets the handle; untouched on failure. Destroyed by plait_task_destroy, which asks the
+ *             coroutine to end, begun or not.
+ *   ms        in how many milliseconds; negative counts as 0.
+ *   fn        the function to run.
+ *   arg       handed to fn; belongs to the coroutine from success on.
+ *   Blocks    no. When its time has come, the coroutine begins as soon as this thread waits.
+ *   From      any task, as plait_go. At the end of its thread it is asked to end.
+ *   Errors    -EINVAL  ret or fn is NULL.
+ *             -ENOMEM  no memory.
+ *   Fork      as plait_go.
+ *   Since     0.1
+ */
+PLAIT_API int plait_go_after(plait_task **ret, int64_t ms, plait_task_fn *fn, void *arg);
 
 /* Let all others run that are ready in this thread: Python's sleep(0).
  *

@@ -17,8 +17,8 @@
  * A coroutine fails when its function returns something negative; one that was asked to end and
  * returns -ECANCELED does not.
  *
- * A coroutine runs in the thread that starts it, so that a group may reach over several threads. It
- * is gevent's Group, with a bound its Pool, with cancel_on_error Python's TaskGroup. plait_pool is
+ * Its coroutines run where those of plait_go run: in the thread that starts them, or in one of
+ * plait_loops_start. So a group may reach over several threads. It is gevent's Group, with a bound its Pool, with cancel_on_error Python's TaskGroup. plait_pool is
  * for many short jobs, which are to be queued, and for other kinds of task.
  */
 #ifndef PLAIT_GROUP_H
@@ -88,7 +88,7 @@ static inline int plait_group_create(plait_group **ret, const plait_group_opts *
  */
 PLAIT_API void plait_group_destroy(plait_group *group);
 
-/* Start a coroutine of the group, in this thread; waits while there are as many as may be.
+/* Start a coroutine of the group; waits while there are as many as may be.
  *
  *   group     the group.
  *   fn        the function to run.

@@ -1,4 +1,4 @@
-/* What PLAIT_DEBUG switches on: a list of names, "locks" the only one.
+/* What PLAIT_DEBUG switches on: a list of names: "locks", and "stacks" (task/overflow.c).
  * SPDX-License-Identifier: MIT
  */
 #ifndef PLAIT__BASE_DEBUG_H

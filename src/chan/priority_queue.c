@@ -10,6 +10,7 @@
 #include "chan/bell.h"
 #include "family/member.h"
 #include "sync/nap.h"
+#include "wait/sleeper.h"
 
 #include <plait/shared.h>
 
@@ -97,6 +98,7 @@ static ssize_t sleep_and_try(plait_priority_queue *queue, const struct call *cal
             return rc;
         if (woken < 0)
             return woken;
+        plait__say_wait(PLAIT__ON_QUEUE, call->bell);
         woken = plait__nap(call->bell, seen, round, until);
         if (woken == -ECANCELED)
             return woken;

@@ -94,6 +94,7 @@ static ssize_t sleep_and_try(plait_queue *queue, const struct plait__queue_call 
             return -EPIPE;
         if (is_last)
             return -ETIMEDOUT;
+        plait__say_wait(PLAIT__ON_QUEUE, bell);
         woken = plait__wait_word(bell, seen, plait__deadline_earlier(until, soon));
         if (woken < 0 && woken != -ETIMEDOUT) {
             announce(queue, call, false); /* a wake may have been ours: the caller passes it on */

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "loop/balance.h"
 #include "loop/inside.h"
+#include "loop/trace.h"
 #include "os/thread.h"
 #include "wait/mutex.h"
 
@@ -14,6 +15,9 @@
 /* Those that no thread has. */
 static struct plait__mutex idle_lock;
 static struct plait__loop *idle; /* idle lock */
+/* Of a forked child: what its parent had. Not freed, for a fork may find it in the middle of a
+ * change; kept for a leak checker to find. */
+static struct plait__loop *left_behind[2];
 
 /* ---- strands ---- */
 
@@ -119,6 +123,9 @@ int plait__loop_get(struct plait__loop **ret)
             return -ENOMEM;
         }
         add_root(loop);
+        plait__trace_get_ready(loop); /* without memory there is none */
+        plait__look_enlist(loop);
+        plait__loop_open_door(loop);
     }
     *ret = loop;
     return 0;
@@ -133,6 +140,9 @@ void plait__loop_end(void)
         return;
     PLAIT__ASSERT(plait__strand_of_thread == &loop->root && loop->n_strands == 0 &&
                   loop->n_fresh == 0);
+    plait__look_delist(loop);
+    plait__loop_close_door(loop);
+    plait__host_close(loop);
     plait__balance_leave(loop);
     sleeper = loop->root.sleeper;
     __atomic_store_n(&sleeper->ops, NULL, __ATOMIC_SEQ_CST);
@@ -156,9 +166,15 @@ void plait__loop_forget(void)
 
     if (loop != NULL && loop->has_poller)
         loop->poller_ops->forget(loop->poller);
+    left_behind[0] = loop;
+    left_behind[1] = idle;
+    if (loop != NULL)
+        plait__host_forget(loop);
+    plait__loop_forget_doors();
     idle_lock = (struct plait__mutex){ 0 };
     idle = NULL; /* their pollers are shared with the parent */
     plait__stacks_reset();
+    plait__look_forget();
     plait__balance_reset();
     plait__strand_of_thread = NULL;
     if (sleeper != NULL && sleeper->ops == &plait__strand_ops)
@@ -167,6 +183,8 @@ void plait__loop_forget(void)
 
 void plait__loop_push_fresh(struct plait__loop *loop, struct plait__fresh *fresh)
 {
+    if (loop->is_armed)
+        plait__host_rouse(loop);
     fresh->next = NULL;
     fresh->ticket = loop->tickets++;
     if (loop->first_fresh == NULL)
@@ -200,5 +218,8 @@ void plait__loop_drain(struct plait__loop *loop)
 
 size_t plait__loop_count(const struct plait__loop *loop)
 {
-    return loop->n_strands + loop->n_fresh;
+    /* relaxed: a call that comes a moment later is one that came too late */
+    bool has_calls = __atomic_load_n(&loop->calls, __ATOMIC_RELAXED) != NULL;
+
+    return loop->n_strands + loop->n_fresh + (has_calls ? 1 : 0);
 }

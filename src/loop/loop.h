@@ -41,6 +41,14 @@ enum plait__strand_state {
     PLAIT__STRAND_ENDED,
 };
 
+/* What the layers above keep for each strand, and for each thread elsewhere. */
+enum plait__strand_slot_of {
+    PLAIT__SLOT_RUNNING, /* pool/running.c */
+    PLAIT__SLOT_WORKER,  /* pool/thread_worker.c */
+    PLAIT__SLOT_WAITS,   /* pool/bell.c */
+    PLAIT__STRAND_SLOTS
+};
+
 struct plait__strand {
     struct plait__context context;
     struct plait__strand *next;     /* in the run queue or in the inbox: whoever made it ready */
@@ -48,11 +56,16 @@ struct plait__strand {
     struct plait__loop *loop;       /* const */
     uint32_t state;                 /* atomic: enum plait__strand_state */
     bool has_timed_out;             /* loop: its timer made it ready */
+    bool is_stuck;                  /* loop: nobody is left who could have made it ready */
     struct plait__sleeper *sleeper; /* loop: the current one whenever it runs */
     struct plait__heap_node timer;  /* loop: when its wait ends */
     struct plait__list node;        /* loop: among all of the loop */
     struct plait__stack stack;      /* const; of the root: nothing */
     void *task;                     /* const: for the layers above */
+    void *slots[PLAIT__STRAND_SLOTS]; /* the strand's own: by plait__strand_slot */
+    const void *site;               /* const, for people: where it was asked for; NULL: not known */
+    int64_t parked_ns;              /* loop, for people: about when */
+    uint32_t number;                /* const, for people; of the root 0 */
     void (*fn)(struct plait__strand *strand);     /* const */
     void (*on_end)(struct plait__strand *strand); /* const: its stack is not in use any more */
 };
@@ -65,6 +78,13 @@ struct plait__fresh {
      * now, *fresh stays. `last`: and nothing runs that would give one back, so never NULL because of
      * that: it has to be given up, also by freeing *fresh. */
     struct plait__strand *(*begin)(struct plait__loop *loop, struct plait__fresh *fresh, bool last);
+};
+
+/* What the watchdog remembers of a loop (look.h). */
+struct plait__look_stall {
+    uint32_t n_switches;
+    bool is_told;
+    int64_t since_ns; /* 0: it was not looked at yet */
 };
 
 /* That, made at the first call. 0, -ENOMEM. */
@@ -83,6 +103,14 @@ extern _Thread_local struct plait__strand *plait__strand_of_thread
 static inline struct plait__strand *plait__strand_here(void)
 {
     return plait__strand_of_thread;
+}
+
+/* Where the running coroutine keeps that; no coroutine: `of_thread`, a variable of the thread. */
+static inline void **plait__strand_slot(enum plait__strand_slot_of which, void **of_thread)
+{
+    struct plait__strand *strand = plait__strand_here();
+
+    return strand != NULL && strand->task != NULL ? &strand->slots[which] : of_thread;
 }
 
 /* The loop of this thread; NULL: it has none. */
@@ -111,6 +139,18 @@ struct plait__stacks *plait__loop_stacks(struct plait__loop *loop);
 void plait__loop_each(struct plait__loop *loop, void (*fn)(struct plait__strand *strand));
 /* Runs them until none is left. Only the root may. */
 void plait__loop_drain(struct plait__loop *loop);
+/* The same until a deadline; a little even when there is no time. 0: none is left · -ETIMEDOUT,
+ * -ECANCELED. Only the root may. */
+int plait__loop_run(struct plait__loop *loop, plait_deadline until);
+/* A descriptor that is readable when the loop has something to do, while the root runs. 0 or -errno.
+ */
+int plait__loop_fd(struct plait__loop *loop, int *ret);
+/* Which use of the loop this is, by its thread. */
+uint64_t plait__loop_number(const struct plait__loop *loop);
+/* To be begun by that loop, if it is still the same use of it; from any thread. 0, -ESRCH. */
+int plait__loop_call(struct plait__loop *loop, uint64_t number, struct plait__fresh *fresh);
+/* From now on nobody can. */
+void plait__loop_close_door(struct plait__loop *loop);
 void plait__loop_add_fresh(struct plait__loop *loop, struct plait__fresh *fresh);
 /* How many strands the loop has begun that have not ended, but the root; and what is fresh. */
 size_t plait__loop_count(const struct plait__loop *loop);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "base/assert.h"
+#include "family/member.h"
 #include "loop/inside.h"
 #include "wait/wait.h"
 
@@ -46,7 +47,26 @@ static int wait_outside(struct plait__strand *self, struct plait__outside *outsi
     plait__run_others(self);
     for (size_t i = 0; i < n; i++)
         plait__outside_remove(&loop->outside, &outsides[i]);
-    return self->has_timed_out ? -ETIMEDOUT : 0;
+    return self->has_timed_out ? -ETIMEDOUT : self->is_stuck ? -EDEADLK : 0;
+}
+
+/* The same, of a thread whose sleeper others share (a job of a process pool): another process asks it
+ * to end, which cannot unpark it. */
+static int wait_outside_asked(struct plait__strand *self, struct plait__outside *outsides,
+                              const struct plait__futex *words, size_t n)
+{
+    struct plait__sleeper *sleeper = self->sleeper;
+    struct plait__outside cancel = { .on = { &sleeper->cancel, 0 }, .strand = self };
+    int rc;
+
+    if (self != &self->loop->root || !plait__is_shared(&sleeper->cancel))
+        return wait_outside(self, outsides, words, n);
+    if (sleeper->masks > 0) /* what it puts off does not wake it */
+        cancel.on.expected = __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST);
+    plait__outside_add(&self->loop->outside, &cancel);
+    rc = wait_outside(self, outsides, words, n);
+    plait__outside_remove(&self->loop->outside, &cancel);
+    return rc;
 }
 
 int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
@@ -59,7 +79,8 @@ int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex
 
     if (n > FEW && (outsides = malloc(n * sizeof *outsides)) == NULL)
         return -ENOMEM;
-    self->has_timed_out = false;
+    self->has_timed_out = self->is_stuck = false;
+    self->parked_ns = self->loop->looked_ns;
     if (until.ns != INT64_MAX) {
         self->timer.key = until.ns;
         PLAIT__ASSERT(plait__heap_push(&self->loop->timers, &self->timer) == 0);
@@ -67,7 +88,7 @@ int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex
     /* acq_rel: the partner is unpark, which left us something before it said so */
     if (__atomic_compare_exchange_n(&self->state, &state, PLAIT__STRAND_PARKED, false,
                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        rc = wait_outside(self, outsides, words, n);
+        rc = wait_outside_asked(self, outsides, words, n);
     } else {
         __atomic_store_n(&self->state, PLAIT__STRAND_RUNS, __ATOMIC_RELAXED); /* WOKEN: only we */
         rc = 0;

@@ -52,8 +52,8 @@ struct plait__poller_ops {
                       int64_t until_ns);
     /* Ends the wait that runs, or the next one. From any thread; async-signal-safe. */
     void (*kick)(struct plait__poller *poller);
-    /* A descriptor that is readable when wait has something to tell: to be asked for after what was
-     * watched, before each sleep on it. */
+    /* A descriptor, always the same one, that is readable when wait has something to tell; -errno. To
+     * be asked for before each sleep on it, and after that a wait without sleep. */
     int (*fd)(struct plait__poller *poller);
 };
 

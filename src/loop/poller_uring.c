@@ -232,7 +232,6 @@ static void kick(struct plait__poller *poller)
 
 static int get_fd(struct plait__poller *poller)
 {
-    wait(poller, 0); /* hands over what was asked for */
     return plait__os_uring_fd(poller->ring);
 }
 

@@ -12,6 +12,8 @@
 #include "base/time.h"
 #include "loop/balance.h"
 #include "loop/inside.h"
+#include "loop/look.h"
+#include "loop/trace.h"
 #include "os/clock.h"
 #include "os/probe.h"
 #include "wait/wait.h"
@@ -21,8 +23,9 @@
 enum {
     LOOK_EVERY = 64, /* switches: how long a busy loop does not look outside */
     WORDS_AT_ONCE = 100,
-    SLICE_NS = 5 * 1000 * 1000, /* of a sleep that cannot be on all words */
-    RETRY_NS = 1 * 1000 * 1000, /* after a sleep that the kernel refused */
+    SLICE_NS = 5 * 1000 * 1000,  /* of a sleep that cannot be on all words */
+    STUCK_NS = 20 * 1000 * 1000, /* of a sleep that may be one for ever, before that is asked */
+    RETRY_NS = 1 * 1000 * 1000,  /* after a sleep that the kernel refused */
 };
 
 _Thread_local struct plait__strand *plait__strand_of_thread
@@ -32,6 +35,8 @@ _Thread_local struct plait__strand *plait__strand_of_thread
 
 static void push_ready(struct plait__loop *loop, struct plait__strand *strand)
 {
+    if (loop->is_armed)
+        plait__host_rouse(loop);
     strand->next = NULL;
     strand->ticket = loop->tickets++;
     if (loop->first == NULL)
@@ -49,6 +54,9 @@ void plait__loop_kick(struct plait__loop *loop)
         break;
     case PLAIT__LOOP_ON_POLLER:
         loop->poller_ops->kick(loop->poller);
+        break;
+    case PLAIT__LOOP_ON_HOST:
+        plait__os_eventfd_raise(loop->host_bell);
         break;
     default:
         break;
@@ -138,6 +146,9 @@ static int sleep_on_poller(struct plait__loop *loop, int64_t until_ns)
     loop->since_look = 0;
     if (loop->outside.n == 0)
         return loop->poller_ops->wait(loop->poller, until_ns);
+    loop->poller_ops->wait(loop->poller, 0); /* cheaper than to take the words back */
+    if (loop->first != NULL)
+        return 0;
     n = plait__outside_list(&loop->outside, words, WORDS_AT_ONCE);
     return loop->poller_ops->wait_words(loop->poller, words, n, in_slices(loop, until_ns));
 }
@@ -151,21 +162,45 @@ static int sleep_on_words(struct plait__loop *loop, int64_t until_ns)
     int rc;
 
     if (loop->n_watches > 0) {
+        fds[0] = (struct plait__fd){ .fd = loop->poller_ops->fd(loop->poller),
+                                     .wanted = PLAIT__FD_READ };
+        spots.n_fds = 1;
+        if (fds[0].fd < 0)
+            return fds[0].fd;
         loop->poller_ops->wait(loop->poller, 0);
         if (loop->first != NULL)
             return 0;
     }
     spots.n_words += plait__outside_list(&loop->outside, words + 1, WORDS_AT_ONCE);
     until_ns = in_slices(loop, until_ns);
-    if (loop->n_watches > 0) {
-        fds[0] = (struct plait__fd){ .fd = loop->poller_ops->fd(loop->poller),
-                                     .wanted = PLAIT__FD_READ };
-        spots.n_fds = 1;
-    }
     rc = plait__wait_any(&spots, (plait_deadline){ until_ns });
     if (loop->n_watches > 0)
         loop->poller_ops->wait(loop->poller, 0);
     return rc;
+}
+
+/* Nothing is there that could wake any strand but other threads. */
+static bool hears_nobody_outside(const struct plait__loop *loop)
+{
+    return loop->n_strands > 0 && plait__heap_first(&loop->timers) == NULL &&
+           loop->n_watches == 0 && loop->outside.n == 0;
+}
+
+/* It has slept for a while. Asked once until a strand has been ready again. */
+static void look_whether_stuck(struct plait__loop *loop)
+{
+    struct plait__strand *root = &loop->root;
+
+    loop->stuck_tickets = loop->tickets;
+    if (!plait__look_is_only_thread())
+        return;
+    if (plait__look_stuck != NULL)
+        plait__look_stuck(loop);
+    if (root->sleeper->masks > 0)
+        return;
+    root->is_stuck = true;
+    plait__strand_wake(root);
+    loop->stuck_tickets = loop->tickets;
 }
 
 static int sleep_somehow(struct plait__loop *loop, int64_t until_ns, bool on_poller)
@@ -182,33 +217,45 @@ static void go_to_sleep(struct plait__loop *loop)
     struct plait__sleeper *sleeper = plait__sleeper_current();
     const struct plait__heap_node *first = plait__heap_first(&loop->timers);
     bool on_poller = loop->n_watches > 0 && (loop->outside.n == 0 || poller_takes_words(loop));
+    bool may_be_stuck = loop->stuck_tickets != loop->tickets && hears_nobody_outside(loop);
+    int64_t until_ns = first != NULL  ? first->key
+                       : may_be_stuck ? plait__os_now_ns() + STUCK_NS
+                                      : INT64_MAX;
     int rc = 0;
 
     __atomic_store_n(&loop->sleeping, on_poller ? PLAIT__LOOP_ON_POLLER : PLAIT__LOOP_ON_WORD,
                      __ATOMIC_SEQ_CST);
     plait__sleeper_set_current(NULL); /* the thread itself sleeps, for all of them */
-    if (__atomic_load_n(&loop->inbox, __ATOMIC_SEQ_CST) == NULL &&
+    if (!plait__loop_has_post(loop) && __atomic_load_n(&loop->look, __ATOMIC_SEQ_CST) == NULL &&
         !(loop->is_balanced && plait__balance_has_any()))
-        rc = sleep_somehow(loop, first != NULL ? first->key : INT64_MAX, on_poller);
+        rc = sleep_somehow(loop, until_ns, on_poller);
     __atomic_store_n(&loop->sleeping, PLAIT__LOOP_AWAKE, __ATOMIC_SEQ_CST);
     if (rc < 0 && rc != -EINTR && rc != -ETIMEDOUT && rc != -EAGAIN) /* no memory: not too often */
         plait_sleep(plait__deadline_after(plait__os_now_ns(), RETRY_NS));
     plait__sleeper_set_current(sleeper);
+    if (rc == -ETIMEDOUT && may_be_stuck && !plait__loop_has_post(loop))
+        look_whether_stuck(loop);
 }
 
 /* At all but the descriptors, which a sleep looks at by itself. */
 static void look_near(struct plait__loop *loop)
 {
+    loop->looked_ns = plait__os_tick_ns();
+    /* seq_cst: the partner is who wants a look, and kicks us if we sleep */
+    if (__atomic_load_n(&loop->look, __ATOMIC_SEQ_CST) != NULL)
+        plait__look_serve(loop);
     take_inbox(loop);
+    if (__atomic_load_n(&loop->calls, __ATOMIC_SEQ_CST) != NULL)
+        plait__loop_begin_calls(loop);
     fire_timers(loop);
     plait__outside_look(&loop->outside, plait__strand_wake);
 }
 
-static void look_outside(struct plait__loop *loop)
+void plait__loop_look_outside(struct plait__loop *loop)
 {
     loop->since_look = 0;
     look_near(loop);
-    if (loop->n_watches > 0)
+    if (loop->n_watches > 0 || loop->is_hosted)
         loop->poller_ops->wait(loop->poller, 0);
     if (loop->is_balanced && loop->n_fresh > 1)
         plait__balance_give(loop);
@@ -254,8 +301,9 @@ static struct plait__strand *take_next(struct plait__loop *loop)
 {
     struct plait__strand *strand;
 
+    __atomic_store_n(&loop->n_switches, loop->n_switches + 1, __ATOMIC_RELAXED);
     if (++loop->since_look >= LOOK_EVERY)
-        look_outside(loop);
+        plait__loop_look_outside(loop);
     while ((strand = take_ready(loop)) == NULL) {
         look_near(loop);
         if (loop->first == NULL && (loop->first_fresh == NULL || loop->lacks_stacks) &&
@@ -283,14 +331,21 @@ void plait__run_others(struct plait__strand *self)
 {
     struct plait__loop *loop = self->loop;
     int error = errno;
-    struct plait__strand *next = take_next(loop);
+    struct plait__strand *next;
 
+    if (loop->is_armed)
+        plait__host_disarm(loop);
+    next = take_next(loop);
     if (next != self) {
         self->sleeper = plait__sleeper_current();
+        if (__builtin_expect(loop->trace != NULL, 0))
+            plait__trace_note(loop, self, next);
         plait__strand_of_thread = next;
         plait__context_switch(&self->context, &next->context);
         plait__strand_arrive(self);
     }
+    if (loop->is_hosted && self == &loop->root)
+        plait__host_arm(loop);
     errno = error;
 }
 
@@ -308,13 +363,17 @@ _Noreturn void plait__strand_leave(struct plait__strand *strand)
     struct plait__strand *next;
 
     plait__strand_unmake(strand);
-    if (loop->is_draining && plait__loop_count(loop) == 0)
+    if (loop->is_draining && plait__loop_count(loop) == 0) {
+        loop->n_drained++;
         plait__strand_wake(&loop->root);
+    }
     loop->lacks_stacks = false; /* its own one comes back in a moment */
     /* release: nothing but the state itself is asked for from now on */
     __atomic_store_n(&strand->state, PLAIT__STRAND_ENDED, __ATOMIC_RELEASE);
     next = take_next(loop);
     loop->ended = strand;
+    if (__builtin_expect(loop->trace != NULL, 0))
+        plait__trace_note(loop, strand, next);
     plait__strand_of_thread = next;
     plait__context_leave(&strand->context, &next->context);
 }

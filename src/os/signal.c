@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static sigset_t to_set(uint64_t bits)
@@ -28,6 +29,18 @@ uint64_t plait__os_signals_ignored(void)
         if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
             ignored |= plait__signal_bit(number);
     return ignored;
+}
+
+uint64_t plait__os_signals_blocked(void)
+{
+    uint64_t blocked = 0;
+    sigset_t set;
+
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    for (int number = 1; number < NSIG; number++)
+        if (sigismember(&set, number) == 1)
+            blocked |= plait__signal_bit(number);
+    return blocked;
 }
 
 void plait__os_signals_own(uint64_t ignored, uint64_t blocked)
@@ -64,6 +77,47 @@ int plait__os_signal_read(int fd)
     if (n < 0)
         return errno == EAGAIN ? 0 : -errno;
     return (int)info.ssi_signo;
+}
+
+static void (*on_signal[NSIG])(void); /* set before the handler */
+
+static void handle(int number)
+{
+    int error = errno;
+
+    on_signal[number]();
+    errno = error;
+}
+
+int plait__os_on_signal(int number, void (*fn)(void))
+{
+    struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK };
+    struct sigaction old;
+
+    if (number <= 0 || number >= NSIG || sigaction(number, NULL, &old) < 0)
+        return -EINVAL;
+    if ((old.sa_flags & SA_SIGINFO) ||
+        (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN && old.sa_handler != handle))
+        return -EBUSY;
+    on_signal[number] = fn;
+    sigemptyset(&action.sa_mask);
+    return sigaction(number, &action, NULL) < 0 ? -EINVAL : 0;
+}
+
+int plait__os_on_free_signal(void (*fn)(void))
+{
+    struct sigaction old;
+
+    for (int number = SIGRTMAX; number >= SIGRTMIN; number--)
+        if (sigaction(number, NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
+            old.sa_handler == SIG_DFL && plait__os_on_signal(number, fn) == 0)
+            return number;
+    return -EBUSY;
+}
+
+int plait__os_thread_signal(pid_t thread, int number)
+{
+    return syscall(SYS_tgkill, getpid(), thread, number) < 0 ? -errno : 0;
 }
 
 void plait__os_stop_self(void)

@@ -5,9 +5,13 @@
 #define PLAIT__OS_SIGNAL_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Bit n-1: signal n is ignored in this process. */
 uint64_t plait__os_signals_ignored(void);
+
+/* Bit n-1: signal n is blocked in the calling thread. */
+uint64_t plait__os_signals_blocked(void);
 
 /* In a child that runs our code only: handlers of the host are taken away (default action),
  * `ignored` are ignored, nothing is blocked but `blocked`. Both are sets of bits as above. */
@@ -18,6 +22,15 @@ void plait__os_signals_own(uint64_t ignored, uint64_t blocked);
 int plait__os_signal_fd(uint64_t signals);
 /* The next signal that came: its number; 0: none · -errno. Never blocks. */
 int plait__os_signal_read(int fd);
+
+/* Has fn called, asynchronously, whenever the signal comes; errno is kept. For programs that ask for it.
+ * -EBUSY: there is a handler that is not ours; -EINVAL. */
+int plait__os_on_signal(int number, void (*fn)(void));
+
+/* The same for one of the real-time signals that the program has no use for: its number. -EBUSY. */
+int plait__os_on_free_signal(void (*fn)(void));
+/* Sends one to a thread of this process. 0 or -errno. */
+int plait__os_thread_signal(pid_t thread, int number);
 
 /* Ignores a signal in this process. */
 void plait__os_ignore(int number);

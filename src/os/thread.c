@@ -14,6 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#    include <execinfo.h>
+#endif
+
 static void *enter(void *arg)
 {
     struct plait__thread_entry entry = *(struct plait__thread_entry *)arg;
@@ -90,6 +94,28 @@ int plait__os_at_fork_child(void (*fn)(void))
     return -pthread_atfork(NULL, NULL, fn);
 }
 
+static pthread_key_t exit_key;
+static int exit_key_error; /* before the first call is over */
+
+static void call_at_exit(void *fn)
+{
+    ((void (*)(void))(uintptr_t)fn)();
+}
+
+static void make_exit_key(void)
+{
+    exit_key_error = pthread_key_create(&exit_key, call_at_exit);
+}
+
+int plait__os_at_thread_exit(void (*fn)(void))
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, make_exit_key);
+    return exit_key_error != 0 ? -exit_key_error
+                               : -pthread_setspecific(exit_key, (void *)(uintptr_t)fn);
+}
+
 void plait__os_thread_set_name(const char *name)
 {
     char cut[16];
@@ -130,6 +156,17 @@ pid_t plait__os_thread_id_of(uintptr_t thread)
     if (pthread_getcpuclockid((pthread_t)thread, &clock) != 0 || (clock & 7) != THREAD_CLOCK)
         return 0;
     return (pid_t) ~(clock >> 3);
+}
+
+int plait__os_backtrace(void **ret, int max)
+{
+#ifdef __GLIBC__
+    return backtrace(ret, max);
+#else
+    (void)ret;
+    (void)max;
+    return 0;
+#endif
 }
 
 static void flush_if_free(FILE *stream)

@@ -29,6 +29,9 @@ void plait__os_thread_join(uintptr_t thread);
 void plait__os_thread_detach(uintptr_t thread);
 /* Has `fn` called in each forked child, also in those that the host forks. */
 int plait__os_at_fork_child(void (*fn)(void));
+/* Has `fn` called when the calling thread ends, but at the end of the process; one function for each
+ * thread. -ENOMEM, -EAGAIN. */
+int plait__os_at_thread_exit(void (*fn)(void));
 void plait__os_thread_set_name(const char *name);
 /* Bytes of its stack that the calling thread has left, about; 0: the C library does not say. */
 size_t plait__os_thread_stack_left(void);
@@ -37,6 +40,10 @@ pid_t plait__os_thread_id(void);
 /* That of another one. 0: the C library does not say, or the thread has ended.
  * pre: it was not joined or detached, and nobody does that meanwhile. */
 pid_t plait__os_thread_id_of(uintptr_t thread);
+
+/* Up to max return addresses of the caller, the innermost first: how many. Where the C library has no
+ * such call: none. In a signal handler, too, once it has been called outside of one. */
+int plait__os_backtrace(void **ret, int max);
 
 /* Flushes stdout and stderr, as far as no other thread holds them; never touches stdin, on which a
  * reader may sleep with its lock held. */

@@ -28,6 +28,8 @@ struct waitv {
 
 struct plait__uring {
     struct io_uring ring;
+    int news;     /* an eventfd: the kernel raises it with each event; -1: nobody asked for it */
+    bool is_told; /* the kernel knows it */
     struct waitv words[PLAIT__FUTEX_MOST];
 };
 
@@ -43,20 +45,27 @@ int plait__os_uring_open(struct plait__uring **ret)
         free(made);
         return rc;
     }
+    made->news = -1;
+    made->is_told = false;
     *ret = made;
     return 0;
 }
 
 void plait__os_uring_close(struct plait__uring *ring)
 {
-    if (ring != NULL)
-        io_uring_queue_exit(&ring->ring);
+    if (ring == NULL)
+        return;
+    io_uring_queue_exit(&ring->ring);
+    if (ring->news >= 0)
+        close(ring->news);
     free(ring);
 }
 
 void plait__os_uring_forget(struct plait__uring *ring)
 {
     close(ring->ring.ring_fd);
+    if (ring->news >= 0)
+        close(ring->news);
 }
 
 /* NULL: those before cannot be handed over. */
@@ -187,7 +196,23 @@ bool plait__os_uring_next(struct plait__uring *ring, struct plait__uring_event *
     return true;
 }
 
-int plait__os_uring_fd(const struct plait__uring *ring)
+/* Once it was raised by what was itself an eventfd's doing, the kernel (6.18) raises it for no other
+ * such event: it is given anew. */
+int plait__os_uring_fd(struct plait__uring *ring)
 {
-    return ring->ring.ring_fd;
+    uint64_t count;
+    int rc;
+
+    if (ring->news < 0) {
+        rc = ring->news = plait__os_eventfd();
+        if (rc < 0)
+            return rc;
+    } else if (ring->is_told && read(ring->news, &count, sizeof count) < 0) {
+        return ring->news;
+    }
+    if (ring->is_told)
+        io_uring_unregister_eventfd(&ring->ring);
+    rc = io_uring_register_eventfd(&ring->ring, ring->news);
+    ring->is_told = rc == 0;
+    return rc < 0 ? rc : ring->news;
 }

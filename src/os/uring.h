@@ -58,7 +58,8 @@ unsigned plait__os_uring_ready(int result);
 int plait__os_uring_wait(struct plait__uring *ring, int64_t until_ns);
 /* The next event that has come; false: none. */
 bool plait__os_uring_next(struct plait__uring *ring, struct plait__uring_event *ret);
-/* A descriptor that is readable when a wait would find an event. */
-int plait__os_uring_fd(const struct plait__uring *ring);
+/* A descriptor that is readable when an event has come since this call, always the same one; -errno.
+ * The ring's own would not do: the kernel does not wake who polls that of a ring in our mode. */
+int plait__os_uring_fd(struct plait__uring *ring);
 
 #endif

@@ -65,7 +65,7 @@ bool plait__os_uring_next(struct plait__uring *ring, struct plait__uring_event *
     return false;
 }
 
-int plait__os_uring_fd(const struct plait__uring *ring)
+int plait__os_uring_fd(struct plait__uring *ring)
 {
     (void)ring;
     return -ENOSYS;

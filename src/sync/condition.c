@@ -117,6 +117,7 @@ static int sleep_until_notified(plait_condition *condition, uint32_t begin, plai
         int rc;
         if (go_on(condition, begin, sequence))
             return 0;
+        plait__say_wait(PLAIT__ON_CONDITION, &condition->sequence);
         rc = plait__nap(&condition->sequence, sequence, round, until);
         if (rc < 0)
             return leave(condition, begin, rc);

@@ -78,6 +78,7 @@ int plait_event_wait(plait_event *event, plait_deadline until)
             return rc;
         if (!(value & WAITERS) && !change(&event->word, value, value | WAITERS))
             continue;
+        plait__say_wait(PLAIT__ON_EVENT, &event->word);
         rc = plait__nap(&event->word, value | WAITERS, round, until);
     }
     return 0;

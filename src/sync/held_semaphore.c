@@ -10,6 +10,7 @@
 #include "family/member.h"
 #include "sync/eventcount.h"
 #include "sync/nap.h"
+#include "wait/sleeper.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -99,6 +100,7 @@ static int wait_for_unit(plait_held_semaphore *held, plait_deadline until)
         uint32_t event = plait__eventcount_announce(&held->event);
         if (take(held))
             break;
+        plait__say_wait(PLAIT__ON_SEMAPHORE, &held->event);
         rc = plait__nap(&held->event, event, round, until);
         plait__eventcount_announce(&held->event); /* for the others, whatever we do */
         if (rc == 1 || rc == -ETIMEDOUT)

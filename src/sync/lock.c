@@ -36,6 +36,7 @@ static __attribute__((noinline)) int acquire_slowly(plait_lock *lock, bool takes
         return -EDEADLK;
     if (is_watched)
         plait__debug_waits(PLAIT__NOTE_WAITS, lock, place);
+    plait__say_wait(PLAIT__ON_LOCK, &lock->word);
     rc = plait__owned_acquire_slowly(&lock->word, takes_broken, until);
     if (is_watched)
         plait__debug_waits_no_more();

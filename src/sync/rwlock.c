@@ -62,6 +62,8 @@ static int acquire_word(plait_rwlock *rwlock, bool takes_broken, plait_deadline 
         return -EDEADLK;
     if (is_watched)
         plait__debug_waits(PLAIT__NOTE_WAITS, rwlock, place);
+    if (__atomic_load_n(&rwlock->word, __ATOMIC_RELAXED) != 0)
+        plait__say_wait(PLAIT__ON_RWLOCK, &rwlock->word);
     rc = plait__owned_acquire(&rwlock->word, takes_broken, until);
     if (is_watched)
         plait__debug_waits_no_more();
@@ -163,6 +165,7 @@ static int wait_for_writer(plait_rwlock *rwlock, plait_deadline until, const voi
         return -EDEADLK;
     if (is_watched)
         plait__debug_waits(PLAIT__NOTE_WAITS, rwlock, place);
+    plait__say_wait(PLAIT__ON_RWLOCK, &rwlock->word);
     rc = plait__owned_wait(&rwlock->word, until);
     if (is_watched)
         plait__debug_waits_no_more();
@@ -207,6 +210,7 @@ static int wait_for_readers(plait_rwlock *rwlock, plait_deadline until)
         event = plait__eventcount_announce(&rwlock->event);
         if (!has_readers(rwlock))
             return 0;
+        plait__say_wait(PLAIT__ON_RWLOCK, &rwlock->event);
         rc = plait__nap(&rwlock->event, event, round, until);
         if (rc == 1 || rc == -ETIMEDOUT)
             forget_dead(rwlock);

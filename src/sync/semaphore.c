@@ -64,6 +64,7 @@ static int wait_for_unit(uint32_t *word, uint32_t value, unsigned round, plait_d
         return -ETIMEDOUT;
     if (value == 0 && !change(word, 0, WAITERS))
         return 0;
+    plait__say_wait(PLAIT__ON_SEMAPHORE, word);
     rc = plait__nap(word, WAITERS, round, until);
     return rc < 0 ? rc : 0;
 }

@@ -14,6 +14,9 @@
 #include "loop/loop.h"
 #include "os/thread.h"
 #include "sync/debug.h"
+#include "task/census.h"
+#include "task/inspect.h"
+#include "task/local.h"
 #include "wait/wait.h"
 
 #include <errno.h>
@@ -99,12 +102,16 @@ static void run(struct plait__strand *strand)
         plait__group_wait(&self->children, PLAIT_FOREVER);
     }
     free(self->copied);
+    if (task->locals != NULL)
+        plait__locals_end(&task->locals);
     if (plait__debug_locks())
         plait__debug_ends(false);
     if (self->group != NULL)
         plait__group_end(self->group, &self->member,
                          outcome.kind == PLAIT_CANCELLED ? 0 : outcome.code);
     plait__task_set_ended(task, &outcome);
+    if (__builtin_expect(__atomic_load_n(&plait__census_is_on, __ATOMIC_RELAXED) != 0, 0))
+        plait__census_note(strand);
     plait__strand_leave(strand);
 }
 
@@ -212,13 +219,14 @@ int plait__coroutine_get_loop(struct plait__loop **ret)
         if (!__atomic_exchange_n(&has_exit_handler, 1, __ATOMIC_RELAXED))
             atexit(end_at_exit);
     }
+    plait__inspect_begin();
     return plait__loop_get(ret);
 }
 
 /* ---- with a handle ---- */
 
-int plait__coroutine_create(plait_task **ret, plait_task_fn *fn, void *arg,
-                            const plait_task_opts *opts)
+int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
+                               const plait_task_opts *opts, const void *site)
 {
     struct plait__loop *loop = NULL;
     struct coroutine *made = NULL;
@@ -229,12 +237,17 @@ int plait__coroutine_create(plait_task **ret, plait_task_fn *fn, void *arg,
         rc = create(&made, loop, opts->stack_bytes);
     if (rc < 0)
         return rc;
-    rc = plait__task_init(&made->task, PLAIT_COROUTINE, opts);
+    rc = plait__locals_inherit(&made->task.locals);
+    if (rc == 0)
+        rc = plait__task_init(&made->task, PLAIT_COROUTINE, opts);
     if (rc < 0) {
+        plait__locals_end(&made->task.locals);
         plait__strand_unmake(&made->strand);
         free_coroutine(&made->task);
         return rc;
     }
+    made->strand.site = site;
+    made->strand.number = made->task.id;
     made->task.fn = fn;
     made->task.arg = arg;
     *ret = &made->task;
@@ -305,7 +318,9 @@ struct fresh {
     plait_task_fn *fn;
     void *arg;
     plait_task *parent; /* with a reference */
-    bool is_copied;     /* arg is ours to free */
+    const void *site;
+    bool is_copied; /* arg is ours to free */
+    struct plait__locals *locals;
 };
 
 static struct fresh *get_fresh(void)
@@ -341,6 +356,7 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
         /* no memory, and nobody lives who could give some back */
         plait__group_drop(fresh->group, -ENOMEM);
         plait__task_unref(fresh->parent);
+        plait__locals_end(&fresh->locals);
         if (fresh->is_copied)
             free(fresh->arg);
         put_fresh(fresh);
@@ -349,6 +365,9 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
     plait__task_init(&made->task, PLAIT_COROUTINE, &(plait_task_opts){ 0 }); /* needs no memory */
     plait__task_unref(made->task.parent);
     made->task.parent = fresh->parent;
+    made->task.locals = fresh->locals;
+    made->strand.site = fresh->site;
+    made->strand.number = made->task.id;
     made->task.fn = fresh->fn;
     made->task.arg = fresh->arg;
     made->copied = fresh->is_copied ? fresh->arg : NULL;
@@ -361,8 +380,8 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
     return &made->strand;
 }
 
-int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const void *arg,
-                        size_t arg_bytes)
+int plait__coroutine_go_at(struct plait__group *group, plait_task_fn *fn, const void *arg,
+                           size_t arg_bytes, const void *site)
 {
     struct plait__loop *loop = plait__loop_here();
     struct fresh *fresh;
@@ -376,11 +395,16 @@ int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const voi
     fresh = get_fresh();
     if (fresh == NULL)
         return -ENOMEM;
-    *fresh = (struct fresh){ .fresh = { .begin = begin }, .group = group, .fn = fn };
+    *fresh = (struct fresh){ .fresh = { .begin = begin }, .group = group, .fn = fn, .site = site };
     fresh->arg = (void *)(uintptr_t)arg;
+    if (plait__locals_inherit(&fresh->locals) < 0) {
+        put_fresh(fresh);
+        return -ENOMEM;
+    }
     if (arg_bytes > 0) {
         fresh->arg = malloc(arg_bytes);
         if (fresh->arg == NULL) {
+            plait__locals_end(&fresh->locals);
             put_fresh(fresh);
             return -ENOMEM;
         }
@@ -392,6 +416,39 @@ int plait__coroutine_go(struct plait__group *group, plait_task_fn *fn, const voi
     plait__group_add(group);
     plait__loop_add_fresh(loop, &fresh->fresh);
     return 0;
+}
+
+/* Another thread asked for it. */
+static struct plait__strand *begin_call(struct plait__loop *loop, struct plait__fresh *base,
+                                        bool last)
+{
+    struct fresh *fresh = (struct fresh *)base;
+    struct plait__strand *strand;
+
+    fresh->group = &thread_group;
+    plait__group_add(&thread_group);
+    strand = begin(loop, base, last);
+    if (strand == NULL && !last)
+        plait__group_drop(&thread_group, 0);
+    return strand;
+}
+
+int plait__coroutine_call(struct plait__loop *loop, uint64_t number, plait_task_fn *fn, void *arg)
+{
+    struct fresh *fresh = malloc(sizeof *fresh);
+    int rc;
+
+    if (fresh == NULL)
+        return -ENOMEM;
+    *fresh = (struct fresh){ .fresh = { .begin = begin_call }, .fn = fn, .arg = arg };
+    fresh->parent = plait_task_current();
+    plait__task_ref(fresh->parent);
+    rc = plait__loop_call(loop, number, &fresh->fresh);
+    if (rc < 0) {
+        plait__task_unref(fresh->parent);
+        free(fresh);
+    }
+    return rc;
 }
 
 /* ---- the end of a thread ---- */
@@ -417,10 +474,20 @@ void plait__coroutines_end(bool cancel)
         plait__group_cancel(&thread_group);
     plait__group_wait(&thread_group, PLAIT_FOREVER);
     is_ending = cancel;
+    plait__loop_close_door(loop); /* what came in before is drained */
     plait__loop_each(loop, end_unwaited);
     plait__loop_drain(loop);
     is_ending = false;
+    __atomic_store_n(&thread_group.is_cancelled, 0, __ATOMIC_RELAXED); /* the thread may go on */
     plait__unmask_cancel();
     free_spare();
     plait__loop_end();
+}
+
+void plait__coroutines_end_job(void)
+{
+    const struct plait__sleeper *sleeper = plait__sleeper_current();
+
+    if (sleeper != NULL && sleeper->ops != NULL)
+        plait__coroutines_end(plait__is_cancelled(sleeper));
 }

@@ -51,6 +51,7 @@ int plait__group_wait(struct plait__group *group, plait_deadline until)
 
     while (rc == 0 && plait__group_count(group) != 0) {
         uint32_t seen = __atomic_or_fetch(&group->count, PLAIT__GROUP_AWAITED, __ATOMIC_ACQ_REL);
+        plait__say_wait(PLAIT__ON_GROUP, &group->count);
         if (seen != PLAIT__GROUP_AWAITED)
             rc = plait__wait_word(&group->count, seen, until);
     }

@@ -24,6 +24,7 @@
 #include "os/thread.h"
 #include "task/coroutine.h"
 #include "task/keeper.h"
+#include "task/local.h"
 #include "task/task.h"
 #include "task/verdict.h"
 #include "wait/wait.h"
@@ -64,12 +65,14 @@ static void live(plait_task *task, const int gate[2])
     if (n != 1)
         _exit(1); /* the parent died before it could register us */
     close(gate[0]);
+    plait__locals_enter_process(task);
     int code = task->fn(task->arg);
     if (plait__self_pid() == self) { /* a fork of the function's that returns does not speak for the task */
         task->verdict->code = code;
         __atomic_store_n(&task->verdict->has_returned, 1, __ATOMIC_RELEASE);
     }
     plait__coroutines_end(false);
+    plait__locals_leave_thread();
     plait__tasks_end();
     plait__os_flush_streams();
     _exit(to_status(code));

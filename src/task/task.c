@@ -310,8 +310,10 @@ int plait__task_wait_ended(plait_task *task, plait_deadline until)
 {
     int rc = 0;
 
-    while (rc == 0 && !plait__task_has_ended(task))
+    while (rc == 0 && !plait__task_has_ended(task)) {
+        plait__say_wait(PLAIT__ON_TASK, &task->state);
         rc = plait__wait_word(&task->state, plait__task_await(task), until);
+    }
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "wait/sleeper.h"
 #include <plait/task.h>
 
+struct plait__locals;
 struct plait__verdict;
 
 /* What differs between the kinds. The task is one that this process started. */
@@ -51,6 +52,8 @@ struct plait_task {
     struct plait_task *parent; /* const after start; holds a reference */
     pid_t owner;               /* const after start: the process that started it */
     uint32_t refs;             /* atomic */
+    /* a coroutine: its own; a thread: what it begins with; until then who starts it */
+    struct plait__locals *locals;
     uint32_t id;               /* atomic: pid, thread id or number; 0: not known yet */
     /* atomic, a futex word: enum plait__task_state. Who stores ENDED releases `outcome` by it. */
     uint32_t state;

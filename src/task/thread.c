@@ -10,6 +10,7 @@
 #include "os/thread.h"
 #include "sync/debug.h"
 #include "task/coroutine.h"
+#include "task/local.h"
 #include "task/task.h"
 #include "wait/wait.h"
 
@@ -19,6 +20,7 @@
 static void end(plait_task *task, const plait_outcome *outcome)
 {
     plait__coroutines_end(plait__is_cancelled(&task->sleeper));
+    plait__locals_leave_thread();
     if (plait__debug_locks())
         plait__debug_ends(false);
     plait__task_delist(task);
@@ -35,6 +37,7 @@ static void run(void *arg)
     __atomic_store_n(&task->id, (uint32_t)plait__os_thread_id(), __ATOMIC_SEQ_CST);
     plait__os_thread_set_name(task->name);
     plait__task_enter(task);
+    plait__locals_enter_thread(task);
     outcome.code = task->fn(task->arg);
     if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))
         outcome.kind = PLAIT_CANCELLED;
@@ -69,12 +72,15 @@ static void learn_id(plait_task *task)
 static int start(plait_task *task, const plait_task_opts *opts)
 {
     struct plait__thread_entry entry = { .fn = run, .on_exit = run_exited, .arg = task };
-    int rc;
+    int rc = plait__locals_inherit(&task->locals);
 
+    if (rc < 0)
+        return rc;
     plait__task_ref(task); /* the thread's own */
     plait__task_enlist(task);
     rc = plait__os_thread_start(&task->thread, &entry, opts->stack_bytes);
     if (rc < 0) {
+        plait__locals_end(&task->locals);
         plait__task_delist(task);
         plait__task_unref(task);
         return rc;

@@ -92,6 +92,14 @@ void plait__sleep_ends(struct plait__sleeper *sleeper, const uint32_t *word)
         sleeper->on_sleep(sleeper, word, false);
 }
 
+void plait__say_wait(enum plait__wait_kind kind, const uint32_t *word)
+{
+    if (current_sleeper == NULL)
+        return;
+    current_sleeper->said = word;
+    current_sleeper->kind = kind;
+}
+
 void plait__mask_cancel(void)
 {
     if (current_sleeper != NULL)

@@ -17,7 +17,8 @@ struct plait__spots;
 
 /* How a task sleeps that is not a thread. */
 struct plait__park_ops {
-    /* Give the thread to others until unpark or the deadline. 0 (also for nothing) or -ETIMEDOUT.
+    /* Give the thread to others until unpark or the deadline. 0 (also for nothing), -ETIMEDOUT;
+     * -EDEADLK: nobody is left who could unpark it.
      * An unpark that comes before park makes the next park return at once. So does a change of one
      * of the n words, which other processes share: nobody unparks us when they change them. */
     int (*park)(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
@@ -29,6 +30,20 @@ struct plait__park_ops {
      * returns early, with 0, when unparked. */
     int (*wait_any)(struct plait__sleeper *sleeper, struct plait__spots *spots,
                     plait_deadline until);
+};
+
+/* What a task waits for, for people who look on. */
+enum plait__wait_kind {
+    PLAIT__ON_WORD, /* nobody said */
+    PLAIT__ON_LOCK,
+    PLAIT__ON_RWLOCK,
+    PLAIT__ON_SEMAPHORE,
+    PLAIT__ON_EVENT,
+    PLAIT__ON_CONDITION,
+    PLAIT__ON_QUEUE,
+    PLAIT__ON_TASK,  /* its end */
+    PLAIT__ON_GROUP, /* the end of all in it */
+    PLAIT__ON_TIME,
 };
 
 /* One for each task; zero bytes are the sleeper of a thread. */
@@ -46,6 +61,9 @@ struct plait__sleeper {
     int64_t until_ns; /* owner task: from then on it counts as asked to end; 0: never */
     int64_t scope_ns; /* owner task: no wait is longer than until then; 0: there is no such scope */
     uint32_t scope_masks; /* owner task: unless it has put on more masks than these since */
+    const uint32_t *word;       /* owner task: parked until it changes; NULL: by something else */
+    const uint32_t *said;       /* owner task: the word of which `kind` was said last */
+    enum plait__wait_kind kind; /* owner task */
     /* const: told around each sleep on a word, or (NULL) on anything else; NULL: nobody is. May not sleep itself by this sleeper. Of one that begins: how long it may be until it is
      * told again; INT64_MAX: for ever */
     int64_t (*on_sleep)(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
@@ -102,6 +120,9 @@ static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)
 {
     return sleeper == NULL || (sleeper->ops == NULL && sleeper->masks > 0);
 }
+
+/* The running task is about to wait for that word, which is of such a thing. */
+void plait__say_wait(enum plait__wait_kind kind, const uint32_t *word);
 
 /* Until as many unmasks, no wait of the running task says -ECANCELED, or -ETIMEDOUT because of a
  * scope: for what must not be cut short, such as taking back a lock. */

@@ -29,6 +29,7 @@ int plait_sleep(plait_deadline until)
     uint32_t never_changes = 0;
     int rc;
 
+    plait__say_wait(PLAIT__ON_TIME, &never_changes);
     do
         rc = plait__wait_word(&never_changes, 0, until);
     while (rc == 0);

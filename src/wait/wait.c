@@ -83,6 +83,7 @@ static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint
 
     if (!plait__table_add(&waiter, word, expected, sleeper))
         return 0;
+    sleeper->word = word;
     while (rc == 0 && !plait__table_was_woken(&waiter) &&
            __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected) {
         plait_deadline soon = plait__sleep_begins(sleeper, word, until);
@@ -94,6 +95,7 @@ static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint
         if (rc == -ETIMEDOUT && soon.ns != until.ns)
             rc = 0;
     }
+    sleeper->word = NULL;
     if (plait__table_remove(&waiter))
         return 0;               /* woken at the last moment is woken: the wake must not be lost */
     if (rc < 0 && n_shared > 0) /* the kernel may have spent another process's wake on our loop */

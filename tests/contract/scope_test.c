@@ -219,6 +219,14 @@ static int nest(void *arg)
     CHECK_INT(plait_sleep(plait_after_ms(1)), 0); /* there is time again */
     CHECK(!plait_scope_leave(&outer));
 
+    plait_scope_enter(&outer, plait_after_ms(1));
+    plait_scope_enter(&inner, plait_after_ms(2));
+    plait_cancel_mask();
+    CHECK_INT(plait_sleep(plait_after_ms(3)), 0); /* both have passed, the outer one before */
+    plait_cancel_unmask();
+    CHECK(!plait_scope_leave(&inner));
+    CHECK(plait_scope_leave(&outer));
+
     plait_scope_enter(&outer, PLAIT_NOWAIT);
     CHECK_INT(plait_sleep(plait_after_ms(1)), -ETIMEDOUT);
     CHECK_INT(plait_sleep(PLAIT_NOWAIT), 0); /* what need not wait succeeds */
