@@ -59,7 +59,7 @@ typedef int plait_task_fn(void *arg);
 typedef struct plait_task_opts {
     const char *name; /* copied; NULL: "Process-N", "Thread-N" or "Coroutine-N" */
     bool daemon; /* not waited for at exit; a process is killed then, a coroutine asked to end */
-    size_t stack_bytes; /* of a thread: 0: the system's default. Of a coroutine: 0: 256 KiB */
+    size_t stack_bytes; /* of a thread: 0: the system's default. Of a coroutine: 0: 192 KiB */
 } plait_task_opts;
 
 /* How a task ended. */

@@ -55,7 +55,7 @@ static struct {
     intptr_t gone_used, gone_alone; /* counts of those that were known and are no more */
 } depot;
 
-static const size_t class_bytes[PLAIT__STACK_CLASSES] = { 64 << 10, 256 << 10, 1 << 20 };
+static const size_t class_bytes[PLAIT__STACK_CLASSES] = { 64 << 10, 192 << 10, 1 << 20 };
 
 static void add_to(intptr_t *count, intptr_t n)
 {

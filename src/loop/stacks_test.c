@@ -39,8 +39,8 @@ TEST(each_size_has_its_class)
         unsigned size_class;
     } rows[] = { { 1, 64 << 10, PLAIT__STACK_SMALL },
                  { 64 << 10, 64 << 10, PLAIT__STACK_SMALL },
-                 { (64 << 10) + 1, 256 << 10, PLAIT__STACK_DEFAULT },
-                 { 0, 256 << 10, PLAIT__STACK_DEFAULT },
+                 { (64 << 10) + 1, 192 << 10, PLAIT__STACK_DEFAULT },
+                 { 0, 192 << 10, PLAIT__STACK_DEFAULT },
                  { 1 << 20, 1 << 20, PLAIT__STACK_LARGE },
                  { (1 << 20) + 1, (1 << 20) + 4096, PLAIT__STACK_ALONE },
                  { 8 << 20, 8 << 20, PLAIT__STACK_ALONE } };

@@ -89,11 +89,8 @@ bool plait__table_remove(struct plait__waiter *waiter)
 
 bool plait__table_was_woken(const struct plait__waiter *waiter)
 {
-    struct bucket *bucket = lock_bucket(waiter->word);
-    bool woken = waiter->woken;
-
-    plait__mutex_unlock(&bucket->lock);
-    return woken;
+    /* acquire: the partner is the waker's store; its memory stays ours until plait__table_remove */
+    return __atomic_load_n(&waiter->woken, __ATOMIC_ACQUIRE);
 }
 
 void plait__table_sleeps(const uint32_t *word)
@@ -127,8 +124,8 @@ unsigned plait__table_wake(const uint32_t *word, unsigned n, bool *ret_has_threa
             continue;
         plait__list_remove(&waiter->node);
         __atomic_fetch_sub(&bucket->counts, 1, __ATOMIC_SEQ_CST);
-        waiter->woken = true;
-        /* under the lock: once it sees `woken`, the waiter may return and its stack be gone */
+        __atomic_store_n(&waiter->woken, true, __ATOMIC_RELEASE);
+        /* under the lock: once plait__table_remove has it, the waiter may return and its stack be gone */
         waiter->sleeper->ops->unpark(waiter->sleeper);
         woken++;
     }

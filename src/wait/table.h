@@ -12,7 +12,7 @@ struct plait__waiter {
     struct plait__list node;        /* bucket lock */
     const uint32_t *word;           /* const after add */
     struct plait__sleeper *sleeper; /* const after add */
-    bool woken;                     /* bucket lock: a waker took it out of the table */
+    bool woken;                     /* atomic, set with the bucket lock: it was taken out */
 };
 
 /* Enters the waiter if *word == expected still; false: it has changed, nothing was entered. */
