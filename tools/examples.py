@@ -47,6 +47,11 @@ def flags_of(package):
     return shlex.split(asked.stdout) if asked.returncode == 0 else None
 
 
+def private_libs():
+    """What the static library stands on, as its pkg-config file says."""
+    return re.search(r"^Libs.private: (.*)$", (BUILD / "plait.pc").read_text(), re.M).group(1).split()
+
+
 def run_program(what, source, folder):
     """Compiles one program as C11 with warnings and runs it; the list of what is wrong."""
     want = expected(source)
@@ -63,7 +68,7 @@ def run_program(what, source, folder):
     file.write_text(source)
     command = [*shlex.split(os.environ.get("CC", "cc")), "-std=gnu11", "-Wall", "-Wextra", "-Werror",
                *shlex.split(os.environ.get("PLAIT_FLAGS", "")), "-I", ROOT / "include", "-o", program, file,
-               BUILD / "libplait.a", "-pthread", *flags]
+               BUILD / "libplait.a", *private_libs(), *flags]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode != 0:
         return [f"{what} does not compile:\n{built.stderr}"]

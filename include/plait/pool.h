@@ -62,7 +62,7 @@ typedef int plait_pool_init_fn(void *arg);
 
 /* Options of plait_pool_create; zero is the default of each field. */
 typedef struct plait_pool_opts {
-    size_t workers;           /* 0: as many as this process may use CPUs */
+    size_t workers;           /* 0: as many as this process may use CPUs; of coroutines 100 */
     const char *name;         /* copied; NULL: "Pool-N" */
     plait_pool_init_fn *init; /* NULL: none */
     void *init_arg;
@@ -123,11 +123,14 @@ typedef struct plait_pool_usage {
  *   ret       gets the handle; untouched on failure. Destroyed by plait_pool_destroy.
  *   kind      PLAIT_PROCESS: a worker's death is an ordinary event, and costs at most the job that
  *             it ran. PLAIT_THREAD: the workers share all memory, and a crash is the program's.
+ *             PLAIT_COROUTINE: so too, and all run in this thread, whenever it waits in plait: for
+ *             many jobs that mostly wait. A job that blocks elsewhere holds up the others.
  *   opts      options, or NULL.
  *   Blocks    no longer than it takes to start the workers.
  *   From      any task. A pool of processes needs the keeper: with plait_init on the first line of
  *             main, at any time.
  *   Errors    -EINVAL         ret is NULL, kind is none of these, or an option makes no sense.
+ *             -ENOTSUP        max_tasks or max_age_ms with coroutines, which do not wear out.
  *             PLAIT_ETHREADS  there is no keeper, and with other threads there can be none.
  *             PLAIT_EKEEPER   the keeper died at this moment, and the new one too.
  *             -EAGAIN         a limit on processes or threads.

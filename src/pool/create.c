@@ -8,6 +8,10 @@
 
 #include <errno.h>
 
+enum {
+    COROUTINES = 100 /* unless the options say it: they wait, the CPUs do not count */
+};
+
 static const struct plait__executor_ops *find_ops(plait_kind kind)
 {
     return kind == PLAIT_PROCESS ? &plait__process_executor : &plait__thread_executor;
@@ -23,7 +27,7 @@ int plait_pool_create_sized(plait_pool **ret, plait_kind kind, const plait_pool_
         return rc;
     if (ret == NULL || kind < PLAIT_PROCESS || kind > PLAIT_COROUTINE)
         return -EINVAL;
-    if (find_ops(kind) == NULL)
-        return -ENOTSUP;
+    if (kind == PLAIT_COROUTINE && ours.workers == 0)
+        ours.workers = COROUTINES;
     return plait__pool_start(ret, kind, find_ops(kind), &ours);
 }

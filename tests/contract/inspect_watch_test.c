@@ -176,7 +176,7 @@ TEST_LIMIT(a_task_that_keeps_its_thread_is_named_once_with_its_stack, 30)
 static int sleep_a_while(void *arg)
 {
     (void)arg;
-    return plait_sleep(plait_after_ms(100));
+    return plait_sleep(plait_after_ms(300));
 }
 
 TEST(who_sleeps_keeps_nobody_and_nobody_is_kept_from_anything_by_a_thread_without_others)
@@ -186,7 +186,7 @@ TEST(who_sleeps_keeps_nobody_and_nobody_is_kept_from_anything_by_a_thread_withou
 
     CHECK_INT(plait_log_set(note_log, NULL, PLAIT_LOG_WARNING), 0);
     task = start(sleep_a_while, NULL, "sleeper");
-    CHECK_INT(plait_watchdog_start(1000), 0);
+    CHECK_INT(plait_watchdog_start(50), 0);
     CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
     CHECK_INT(plait_watchdog_stop(), 0);
     CHECK_INT(plait_watchdog_start(5), 0);

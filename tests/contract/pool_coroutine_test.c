@@ -40,3 +40,13 @@ TEST(a_thousand_jobs_wait_in_one_thread)
     CHECK_INT(load(&board->n_entered), 1000);
     destroy();
 }
+
+TEST(a_pool_has_a_hundred_coroutines_unless_told)
+{
+    plait_pool_usage usage;
+
+    create((plait_pool_opts){ 0 });
+    CHECK_INT(plait_pool_stats(pool, &usage), 0);
+    CHECK_INT(usage.workers, 100);
+    destroy();
+}

@@ -13,7 +13,7 @@ import plaittest
 SOURCE = pathlib.Path(__file__).with_name("so_plugin.c")
 CC = shlex.split(os.environ.get("CC", "cc"))
 BUILD = pathlib.Path(os.environ.get("PLAIT_BUILD") or plaittest.ROOT / "build")
-KINDS = ("process", "thread")
+KINDS = ("process", "thread", "coroutine")
 
 
 def compile_it(target, *options):
@@ -260,8 +260,8 @@ class Functions(plaittest.Case):
                             (["--line-buffer"], "--line-buffer"), (["-u"], "--ungroup"), (["-j1001"], "1000"),
                             (["--timeout=200%"], "--timeout"), (["--retry-failed", "--joblog=log"], "--resume-failed"),
                             (["--as=thread", "--wd=/"], "--wd"), (["--as=thread", "--nice=1"], "--nice"),
-                            (["--as=thread", "--kill-after=1"], "--kill-after"), (["--as=coroutine"], "coroutines"),
-                            (["--as=fiber"], "process or thread")):
+                            (["--as=thread", "--kill-after=1"], "--kill-after"), (["--as=coroutine", "--wd=/"], "--wd"),
+                            (["--as=fiber"], "process, thread or coroutine")):
             with self.subTest(words):
                 self.refused(*words, self.so("crash"), ":::", "bad", says=says)
         self.refused("--as=thread", "echo", ":::", "a", says="--as needs --so")
