@@ -51,21 +51,21 @@ enum plait__strand_slot_of {
 
 struct plait__strand {
     struct plait__context context;
-    struct plait__strand *next;     /* in the run queue or in the inbox: whoever made it ready */
-    uint64_t ticket;                /* loop: its place in the run queue */
-    struct plait__loop *loop;       /* const */
-    uint32_t state;                 /* atomic: enum plait__strand_state */
-    bool has_timed_out;             /* loop: its timer made it ready */
-    bool is_stuck;                  /* loop: nobody is left who could have made it ready */
-    struct plait__sleeper *sleeper; /* loop: the current one whenever it runs */
-    struct plait__heap_node timer;  /* loop: when its wait ends */
-    struct plait__list node;        /* loop: among all of the loop */
-    struct plait__stack stack;      /* const; of the root: nothing */
-    void *task;                     /* const: for the layers above */
+    struct plait__strand *next;       /* in the run queue or in the inbox: whoever made it ready */
+    uint64_t ticket;                  /* loop: its place in the run queue */
+    struct plait__loop *loop;         /* const */
+    uint32_t state;                   /* atomic: enum plait__strand_state */
+    bool has_timed_out;               /* loop: its timer made it ready */
+    bool is_stuck;                    /* loop: nobody is left who could have made it ready */
+    struct plait__sleeper *sleeper;   /* loop: the current one whenever it runs */
+    struct plait__heap_node timer;    /* loop: when its wait ends */
+    struct plait__list node;          /* loop: among all of the loop */
+    struct plait__stack stack;        /* const; of the root: nothing */
+    void *task;                       /* const: for the layers above */
     void *slots[PLAIT__STRAND_SLOTS]; /* the strand's own: by plait__strand_slot */
-    const void *site;               /* const, for people: where it was asked for; NULL: not known */
-    int64_t parked_ns;              /* loop, for people: about when */
-    uint32_t number;                /* const, for people; of the root 0 */
+    const void *site;  /* const, for people: where it was asked for; NULL: not known */
+    int64_t parked_ns; /* loop, for people: about when */
+    uint32_t number;   /* const, for people; of the root 0 */
     void (*fn)(struct plait__strand *strand);     /* const */
     void (*on_end)(struct plait__strand *strand); /* const: its stack is not in use any more */
 };

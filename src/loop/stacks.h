@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 enum {
-    PLAIT__STACK_SMALL,   /* 64 KiB, the guard and the shift inside */
+    PLAIT__STACK_SMALL, /* 64 KiB, the guard and the shift inside */
     PLAIT__STACK_DEFAULT, /* 192 KiB: with their share of page tables a million parked ones take 4.2 GiB */
-    PLAIT__STACK_LARGE,   /* 1 MiB */
+    PLAIT__STACK_LARGE, /* 1 MiB */
     PLAIT__STACK_CLASSES,
     PLAIT__STACK_ALONE = PLAIT__STACK_CLASSES
 };

@@ -67,7 +67,8 @@ static void live(plait_task *task, const int gate[2])
     close(gate[0]);
     plait__locals_enter_process(task);
     int code = task->fn(task->arg);
-    if (plait__self_pid() == self) { /* a fork of the function's that returns does not speak for the task */
+    /* a fork of the function's that returns does not speak for the task */
+    if (plait__self_pid() == self) {
         task->verdict->code = code;
         __atomic_store_n(&task->verdict->has_returned, 1, __ATOMIC_RELEASE);
     }

@@ -54,7 +54,7 @@ struct plait_task {
     uint32_t refs;             /* atomic */
     /* a coroutine: its own; a thread: what it begins with; until then who starts it */
     struct plait__locals *locals;
-    uint32_t id;               /* atomic: pid, thread id or number; 0: not known yet */
+    uint32_t id; /* atomic: pid, thread id or number; 0: not known yet */
     /* atomic, a futex word: enum plait__task_state. Who stores ENDED releases `outcome` by it. */
     uint32_t state;
     plait_outcome outcome; /* whoever ends it, before that */

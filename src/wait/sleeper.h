@@ -60,7 +60,7 @@ struct plait__sleeper {
     const char *name; /* const: of the task, for people; NULL: it has none */
     int64_t until_ns; /* owner task: from then on it counts as asked to end; 0: never */
     int64_t scope_ns; /* owner task: no wait is longer than until then; 0: there is no such scope */
-    uint32_t scope_masks; /* owner task: unless it has put on more masks than these since */
+    uint32_t scope_masks;       /* owner task: unless it has put on more masks than these since */
     const uint32_t *word;       /* owner task: parked until it changes; NULL: by something else */
     const uint32_t *said;       /* owner task: the word of which `kind` was said last */
     enum plait__wait_kind kind; /* owner task */

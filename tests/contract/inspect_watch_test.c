@@ -147,13 +147,35 @@ static int be_busy(void *arg)
     return 0;
 }
 
+static plait_event never;
+
+static int wait_for_ever(void *arg)
+{
+    (void)arg;
+    return plait_event_wait(&never, PLAIT_FOREVER);
+}
+
+static plait_task *started[10];
+static int n_started;
+
 static plait_task *start(plait_task_fn *fn, void *arg, const char *name)
 {
     plait_task *task = NULL;
 
     CHECK_INT(plait_task_start(&task, PLAIT_COROUTINE, fn, arg, &(plait_task_opts){ .name = name }),
               0);
+    started[n_started++] = task;
     return task;
+}
+
+/* Those that wait for ever do so no more. */
+static void end_all(void)
+{
+    CHECK_INT(plait_event_set(&never), 0);
+    while (n_started > 0) {
+        CHECK_INT(plait_task_join(started[--n_started], PLAIT_FOREVER), 0);
+        plait_task_destroy(started[n_started]);
+    }
 }
 
 TEST_LIMIT(a_task_that_keeps_its_thread_is_named_once_with_its_stack, 30)
@@ -171,6 +193,7 @@ TEST_LIMIT(a_task_that_keeps_its_thread_is_named_once_with_its_stack, 30)
     CHECK_INT(count("task \"busy\" keeps thread", "started at contract-inspect_watch-test+0x"), 1);
     CHECK(count("    #0 ", "") >= 1);
     CHECK(count("    #", "contract-inspect_watch-test+0x") >= 1);
+    end_all();
 }
 
 static int sleep_a_while(void *arg)
@@ -195,14 +218,7 @@ TEST(who_sleeps_keeps_nobody_and_nobody_is_kept_from_anything_by_a_thread_withou
         ;
     CHECK_INT(plait_watchdog_stop(), 0);
     CHECK_INT(said.n, 0);
-}
-
-static plait_event never;
-
-static int wait_for_ever(void *arg)
-{
-    (void)arg;
-    return plait_event_wait(&never, PLAIT_FOREVER);
+    end_all();
 }
 
 TEST(all_asleep_is_told_though_the_watchdog_is_a_thread)
@@ -212,7 +228,7 @@ TEST(all_asleep_is_told_though_the_watchdog_is_a_thread)
     start(wait_for_ever, NULL, NULL);
     CHECK_INT(plait_event_wait(&never, PLAIT_FOREVER), -EDEADLK);
     CHECK_INT(plait_watchdog_stop(), 0);
-    CHECK_INT(plait_event_set(&never), 0);
+    end_all();
 }
 
 /* ---- stacks ---- */
@@ -279,5 +295,5 @@ TEST(a_census_says_how_deep_the_coroutines_of_each_place_were)
     CHECK(census.uses[1].used_bytes < DEEP_BYTES);
     CHECK_INT(census.uses[2].count, 1);
     CHECK(census.uses[2].stack_bytes >= census.uses[2].used_bytes);
-    CHECK_INT(plait_event_set(&never), 0);
+    end_all();
 }

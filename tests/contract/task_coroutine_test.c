@@ -134,7 +134,7 @@ TEST_LIMIT(as_many_run_as_were_started, 30)
 
 static int use_much_stack(void *arg)
 {
-    volatile char much[200 * 1024];
+    volatile char much[100 * 1024];
 
     for (size_t i = 0; i < sizeof much; i += 512)
         much[i] = *(char *)arg;

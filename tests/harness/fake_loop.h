@@ -91,8 +91,8 @@ static inline bool loop_take_token(struct fake_task *task)
     return __atomic_exchange_n(&task->unparked, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-static inline int fake_park(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
-                            plait_deadline until)
+static inline int fake_park(struct plait__sleeper *sleeper, const struct plait__futex *words,
+                            size_t n, plait_deadline until)
 {
     (void)words; /* the tests change shared words in this process only */
     (void)n;

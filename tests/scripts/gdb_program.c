@@ -7,6 +7,7 @@ static plait_event never, ready;
 static plait_lock lock;
 
 __attribute__((noinline)) void stop_here(void);
+
 void stop_here(void)
 {
     __asm__ volatile("");
@@ -43,7 +44,8 @@ int main(void)
     plait_task_start(&tasks[0], PLAIT_COROUTINE, hold_and_wait, NULL,
                      &(plait_task_opts){ .name = "holder" });
     plait_task_start(&tasks[1], PLAIT_COROUTINE, want_lock, NULL, NULL);
-    plait_task_start(&tasks[2], PLAIT_COROUTINE, stop, NULL, &(plait_task_opts){ .name = "stopper" });
+    plait_task_start(&tasks[2], PLAIT_COROUTINE, stop, NULL,
+                     &(plait_task_opts){ .name = "stopper" });
     plait_event_wait(&ready, PLAIT_FOREVER);
     plait_event_set(&never);
     for (int i = 0; i < 3; i++) {
