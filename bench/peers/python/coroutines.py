@@ -123,6 +123,8 @@ class Gevent:
         n = min(count, TIMERS)
         for i in range(n):
             self.gevent.spawn(self.waits, count // n + (i < count % n))
+        self.gevent.sleep(0)
+        self.done.begin = self.done.figure()
         while self.done.count < count:
             self.gevent.sleep(0)
             self.event.set()
@@ -210,6 +212,8 @@ class Asyncio:
     async def timers(self, count):
         n = min(count, TIMERS)
         tasks = [self.asyncio.create_task(self.waits(count // n + (i < count % n))) for i in range(n)]
+        await self.asyncio.sleep(0)
+        self.done.begin = self.done.figure()
         while self.done.count < count:
             await self.asyncio.sleep(0)
             self.event.set()
