@@ -18,7 +18,8 @@
 
 enum {
     SLICE_NS = 5 * 1000 * 1000, /* until the next look at words that other processes share */
-    ROUNDS = 16                 /* that one run makes at most when it has no time */
+    ROUNDS = 16,                /* that one run makes at most when it has no time */
+    CALLS_AT_ONCE = 16
 };
 
 /* ---- the host's descriptor ---- */
@@ -234,12 +235,13 @@ static void put_call_back(struct plait__loop *loop, struct plait__fresh *fresh)
     plait__mutex_unlock(&loop->door);
 }
 
-/* Begun at once, so that no other loop takes them over. */
+/* Begun at once, so that no other loop takes them over; a few, each of which takes a stack. */
 void plait__loop_begin_calls(struct plait__loop *loop)
 {
     struct plait__fresh *fresh;
 
-    while (!loop->lacks_stacks && (fresh = take_call(loop)) != NULL) {
+    for (int i = 0; i < CALLS_AT_ONCE && !loop->lacks_stacks && (fresh = take_call(loop)) != NULL;
+         i++) {
         bool is_last = loop->n_strands == 0;
         struct plait__strand *strand = fresh->begin(loop, fresh, is_last);
         if (strand != NULL) {
