@@ -272,28 +272,6 @@ static int start(plait_task *task, const plait_task_opts *opts)
     return 0;
 }
 
-static int join(plait_task *task, plait_deadline until)
-{
-    return plait__task_wait_ended(task, until);
-}
-
-static int look(plait_task *task)
-{
-    return plait__task_has_ended(task) ? 0 : -EAGAIN;
-}
-
-static int terminate(plait_task *task)
-{
-    plait__cancel(&task->sleeper);
-    return 0;
-}
-
-static int refuse_to_kill(plait_task *task)
-{
-    (void)task;
-    return -ENOTSUP;
-}
-
 static void give_up(plait_task *task)
 {
     if (!plait__task_has_ended(task))
@@ -302,10 +280,10 @@ static void give_up(plait_task *task)
 
 const struct plait__task_ops plait__coroutine_ops = {
     .start = start,
-    .join = join,
-    .look = look,
-    .terminate = terminate,
-    .kill = refuse_to_kill,
+    .join = plait__task_wait_ended,
+    .look = plait__task_look,
+    .terminate = plait__task_ask,
+    .kill = plait__task_refuse_to_kill,
     .give_up = give_up,
     .free = free_coroutine,
 };

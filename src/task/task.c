@@ -317,6 +317,23 @@ int plait__task_wait_ended(plait_task *task, plait_deadline until)
     return rc;
 }
 
+int plait__task_look(plait_task *task)
+{
+    return plait__task_has_ended(task) ? 0 : -EAGAIN;
+}
+
+int plait__task_ask(plait_task *task)
+{
+    plait__cancel(&task->sleeper);
+    return 0;
+}
+
+int plait__task_refuse_to_kill(plait_task *task)
+{
+    (void)task;
+    return -ENOTSUP;
+}
+
 plait_task *plait_task_current(void)
 {
     const struct plait__strand *strand = plait__strand_here();

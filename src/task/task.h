@@ -98,6 +98,10 @@ bool plait__task_has_ended(const plait_task *task);
 uint32_t plait__task_await(plait_task *task);
 /* Waits for plait__task_set_ended. 0, -ETIMEDOUT, -ECANCELED. */
 int plait__task_wait_ended(plait_task *task, plait_deadline until);
+/* The ops of a task that is a part of this process: look, terminate and kill. */
+int plait__task_look(plait_task *task);
+int plait__task_ask(plait_task *task);
+int plait__task_refuse_to_kill(plait_task *task);
 
 /* This thread runs that task now. In a forked child: the process does. */
 void plait__task_enter(plait_task *task);

@@ -109,23 +109,6 @@ static int join(plait_task *task, plait_deadline until)
     return rc;
 }
 
-static int look(plait_task *task)
-{
-    return plait__task_has_ended(task) ? 0 : -EAGAIN;
-}
-
-static int terminate(plait_task *task)
-{
-    plait__cancel(&task->sleeper);
-    return 0;
-}
-
-static int refuse_to_kill(plait_task *task)
-{
-    (void)task;
-    return -ENOTSUP;
-}
-
 static void give_up(plait_task *task)
 {
     bool has_ended = plait__task_has_ended(task);
@@ -143,8 +126,8 @@ static void give_up(plait_task *task)
 const struct plait__task_ops plait__thread_ops = {
     .start = start,
     .join = join,
-    .look = look,
-    .terminate = terminate,
-    .kill = refuse_to_kill,
+    .look = plait__task_look,
+    .terminate = plait__task_ask,
+    .kill = plait__task_refuse_to_kill,
     .give_up = give_up,
 };
