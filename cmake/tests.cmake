@@ -174,7 +174,7 @@ if(PLAIT_HAS_GLIBC AND NOT PLAIT_SANITIZE)
     add_executable(fault-task-program tests/fault/task_program.c)
     target_include_directories(fault-task-program PRIVATE include src)
     target_link_libraries(fault-task-program PRIVATE plait-flags plait-static)
-    add_executable(fault-shared-program tests/fault/shared_program.c tests/fault/shared_chan.c
+    add_executable(fault-shared-program tests/fault/shared_program.c tests/fault/shared_chan.c tests/fault/shared_coroutines.c
         tests/fault/shared_pool.c tests/fault/shared_segment.c tests/fault/shared_support.c tests/fault/shared_sync.c)
     target_link_libraries(fault-shared-program PRIVATE plait-flags plait-static)
     set_target_properties(plait-inject fault-plugin fault-task-program fault-shared-program PROPERTIES

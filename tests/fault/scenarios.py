@@ -143,5 +143,7 @@ LIBRARY = [
     shared("segment-path", "segment", "{dir}/segment"),
     shared("pool-processes", "pool"),
     shared("pool-threads", "pool", "threads"),
+    shared("coroutines", "coroutines"),
+    shared("coroutines-epoll_wait", "coroutines", environment={"PLAIT_DISABLE": "epoll_pwait2"}),
     shared("segment-named-file", "segment", "{dir}/segment", environment={"PLAIT_INJECT_NO_TMPFILE": "1"}),
 ]

@@ -20,7 +20,7 @@ static const struct {
 } parts[] = {
     { "heap", run_heap },       { "sync", run_sync }, { "queue", run_queue },
     { "values", run_values },   { "pipe", run_pipe }, { "select", run_select },
-    { "segment", run_segment }, { "pool", run_pool },
+    { "segment", run_segment }, { "pool", run_pool }, { "coroutines", run_coroutines },
 };
 
 int main(int argc, char **argv)

@@ -53,5 +53,6 @@ void run_pipe(const char *name);
 void run_select(const char *name);
 void run_segment(const char *name);
 void run_pool(const char *name);
+void run_coroutines(const char *name);
 
 #endif
