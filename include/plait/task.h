@@ -107,7 +107,8 @@ typedef struct plait_outcome {
  *   Since     0.1
  */
 static inline int plait_task_start(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
-                                   const plait_task_opts *opts);
+                                   const plait_task_opts *opts)
+    __attribute__((always_inline)); /* where a task was started is not in here */
 
 /* plait_task_start with the size of the options in words: what the inline function calls, for
  * bindings.

@@ -73,8 +73,16 @@ static uint64_t mix(struct plait__context *self, struct plait__context *to, uint
 
     memset(on_stack, (int)(seed & 0x7f), sizeof on_stack);
     for (int i = 0; i < ROUNDS; i++) {
-        a += b ^ (uint64_t)i, b += c, c ^= d << 1, d += e, e -= f, f += a;
-        x += y, y -= z / 2, z += 1, w += 0.25L;
+        a += b ^ (uint64_t)i;
+        b += c;
+        c ^= d << 1;
+        d += e;
+        e -= f;
+        f += a;
+        x += y;
+        y -= z / 2;
+        z += 1;
+        w += 0.25L;
         plait__context_switch(self, to);
         CHECK_INT(on_stack[i % 64], (int)(seed & 0x7f));
     }
@@ -121,7 +129,14 @@ static double add_up(struct plait__context *self, struct plait__context *to, dou
     double a = seed, b = a * 2, c = a * 3, d = a * 4, e = a * 5, f = a * 6, g = a * 7, h = a * 8;
 
     for (int i = 0; i < ROUNDS; i++) {
-        a += b, b += c / 2, c += d / 3, d += e / 4, e += f / 5, f += g / 6, g += h / 7, h += 1;
+        a += b;
+        b += c / 2;
+        c += d / 3;
+        d += e / 4;
+        e += f / 5;
+        f += g / 6;
+        g += h / 7;
+        h += 1;
         plait__context_switch(self, to);
     }
     return a + b + c + d + e + f + g + h;

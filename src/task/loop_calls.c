@@ -11,7 +11,7 @@
 int plait_loop_fd(void)
 {
     struct plait__loop *loop;
-    int fd, rc = plait__coroutine_get_loop(&loop);
+    int fd = -1, rc = plait__coroutine_get_loop(&loop);
 
     if (rc == 0)
         rc = plait__loop_fd(loop, &fd);

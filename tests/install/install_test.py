@@ -57,7 +57,9 @@ class Installed(unittest.TestCase):
             with self.subTest(source=source, library="shared"):
                 self.assertIn("libplait.so.0", self.build_and_run(compiler, source, *self.pkg_config("--libs")))
             with self.subTest(source=source, library="static"):
-                libs = ["-Wl,-Bstatic", *self.pkg_config("--libs-only-L", "--libs-only-l"), "-Wl,-Bdynamic", "-pthread"]
+                ours = self.pkg_config("--libs-only-L", "--libs-only-l")
+                below = [word for word in self.pkg_config("--static", "--libs") if word not in ours]
+                libs = ["-Wl,-Bstatic", *ours, "-Wl,-Bdynamic", *below]
                 self.assertNotIn("libplait", self.build_and_run(compiler, source, *libs))
 
     def test_cmake_consumers_build_and_run(self):
