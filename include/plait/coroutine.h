@@ -14,18 +14,21 @@
  *
  * A coroutine has a stack of its own, but no thread: it runs until it waits in plait, in whatever
  * call, and then the next one runs. Every lock, event, queue, pipe, future and task can be waited for,
- * whoever wakes: a coroutine of this thread, another thread, another process. What blocks elsewhere,
- * such as read(2), stops all coroutines of the thread.
+ * whoever wakes: a coroutine of this thread, another thread, another process. A call that need not
+ * wait, or may not (PLAIT_NOWAIT), lets nobody else run: say plait_yield in a loop of such. What blocks
+ * elsewhere, such as read(2), stops all coroutines of the thread: wait for the descriptor by
+ * plait_select and plait_on_fd before, and run what cannot be waited for by plait_offload.
  *
  * The first coroutine makes its thread a loop, which runs whenever that thread waits in plait, and
  * only then. Other threads may have loops of their own. A coroutine that has begun stays in its
  * thread, so that errno and other variables of the thread may be used; errno itself is kept for each.
  *
  * A task ends only after what it started by plait_go: its function returns, then it waits for them.
- * Returning from main asks those that are left to end, and waits for them.
+ * Returning from main asks those that are left to end, and waits for them; those that were started
+ * with a handle and are no daemons are waited for only.
  *
- * When all tasks of a program wait that has only one thread, for things of its own memory and without
- * a deadline, then they do so for ever: the log names each, and what it waits for, and the wait of the
+ * When all tasks of a program wait that has only one thread, for things of its own memory (queues are
+ * not: other processes may reach them; signal handlers do not count) and without a deadline, then they do so for ever: the log names each, and what it waits for, and the wait of the
  * thread itself (the task that is no coroutine) ends with -EDEADLK, whatever call it is in. That comes
  * once, until a coroutine has run again.
  *

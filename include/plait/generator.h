@@ -40,7 +40,7 @@ typedef int plait_gen_fn(plait_gen *gen, void *arg);
 
 /* Options of plait_gen_create; zero is the default of each field. */
 typedef struct plait_gen_opts {
-    size_t stack_bytes; /* 0: 256 KiB */
+    size_t stack_bytes; /* 0: 192 KiB */
 } plait_gen_opts;
 
 /* Make a generator. Its function begins at the first plait_gen_next.

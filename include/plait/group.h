@@ -6,8 +6,7 @@
  *     int rc = plait_group_create(&group, &opts);
  *     while (rc == 0 && read_url(url))
  *         rc = plait_group_go_copy(group, fetch, url, sizeof url, PLAIT_FOREVER); // full: waits
- *     if (rc == 0)
- *         rc = plait_group_join(group, plait_after_ms(60000)); // > 0: so many failed
+ *     rc = plait_group_join(group, plait_after_ms(60000));     // > 0: so many failed
  *     if (rc > 0)
  *         puts(plait_strerror(plait_group_error(group)));      // the first one
  *     plait_group_destroy(group);                              // nobody of it is left

@@ -10,7 +10,8 @@
  * none, but for those that say how they are inherited. This is Python's threading.local and
  * contextvars, and gevent's local.
  *
- * A generator has those of its caller, and a job of a pool those of its worker.
+ * A generator has those of its caller, and a job of a pool those of its worker, which
+ * begins with none.
  */
 #ifndef PLAIT_LOCAL_H
 #define PLAIT_LOCAL_H

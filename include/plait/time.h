@@ -65,11 +65,14 @@ PLAIT_API int64_t plait_left_ns(plait_deadline until);
 
 /* Sleep until a deadline; only this task sleeps.
  *
- *   until     when to go on; PLAIT_FOREVER sleeps until the task is cancelled.
+ *   until     when to go on; PLAIT_FOREVER sleeps until the task is cancelled. One that has passed
+ *             lets other coroutines of the thread run, as plait_yield.
  *   Blocks    until the deadline. A cancellation point.
  *   From      any task.
  *   Errors    -ECANCELED  the task was asked to end before the deadline.
  *             -ETIMEDOUT  a scope's deadline came first (plait/scope.h).
+ *             -EDEADLK    a thread with coroutines would sleep for ever, and so do all of them
+ *                         (plait/coroutine.h).
  *   Fork      usable in the child.
  *   Since     0.1
  */

@@ -32,7 +32,8 @@
 PLAIT_BEGIN
 
 /* Wait for one of some signals. plait changes no disposition and no mask: the caller blocks the
- * signals, in all threads of the program, or they are delivered as ever.
+ * signals, in all threads of the program, or they are delivered as ever. Process tasks inherit that:
+ * one with SIGTERM blocked is not ended by plait_task_terminate until it unblocks it.
  *
  *   signals   their numbers.
  *   n         how many.

@@ -7,6 +7,7 @@
  * from a wait in plait, of whatever kind.
  */
 #include "base/time.h"
+#include "loop/balance.h"
 #include "loop/inside.h"
 #include "os/clock.h"
 #include "os/epoll.h"
@@ -86,7 +87,8 @@ void plait__host_close(struct plait__loop *loop)
         return;
     close(loop->host_fd);
     close(loop->timer_fd);
-    loop->is_hosted = loop->is_armed = false;
+    loop->is_hosted = false;
+    plait__host_disarm(loop);
 }
 
 void plait__host_forget(struct plait__loop *loop)
@@ -108,6 +110,8 @@ static int64_t first_timer(const struct plait__loop *loop)
 
 static bool has_ready(const struct plait__loop *loop)
 {
+    if (loop->first_fresh == NULL && loop->is_balanced && plait__balance_has_any())
+        return true;
     return loop->first != NULL || (loop->first_fresh != NULL && !loop->lacks_stacks);
 }
 
@@ -126,7 +130,8 @@ void plait__host_arm(struct plait__loop *loop)
     loop->is_armed = true;
     /* seq_cst: the partner is who posts, as of a loop that goes to sleep */
     __atomic_store_n(&loop->sleeping, PLAIT__LOOP_ON_HOST, __ATOMIC_SEQ_CST);
-    if (has_ready(loop) || plait__loop_has_post(loop))
+    if (has_ready(loop) || plait__loop_has_post(loop) ||
+        __atomic_load_n(&loop->look, __ATOMIC_SEQ_CST) != NULL)
         plait__host_rouse(loop);
 }
 
@@ -242,13 +247,17 @@ void plait__loop_begin_calls(struct plait__loop *loop)
 
     for (int i = 0; i < CALLS_AT_ONCE && !loop->lacks_stacks && (fresh = take_call(loop)) != NULL;
          i++) {
-        bool is_last = loop->n_strands == 0;
+        bool is_last = loop->n_strands == 0 && !loop->is_leaving;
         struct plait__strand *strand = fresh->begin(loop, fresh, is_last);
         if (strand != NULL) {
             plait__strand_ready(strand);
         } else if (!is_last) {
             put_call_back(loop, fresh);
             loop->lacks_stacks = true;
+            if (loop->is_leaving)
+                plait__strand_wake(&loop->root);
+        } else {
+            plait__loop_tell_drained(loop);
         }
     }
 }

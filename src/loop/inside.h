@@ -26,11 +26,13 @@ struct plait__loop {
     uint32_t n_switches;    /* atomic, relaxed: the loop counts, who looks on reads */
     int64_t looked_ns;      /* when it last looked outside */
     unsigned since_look;    /* switches */
+    unsigned look_every;    /* switches: fewer where they take long */
     bool is_balanced;       /* it shares what is fresh with others, by balance.h */
     bool is_hungry;         /* atomic, the shelf's lock to set it; relaxed look by the loop */
     struct plait__loop *next_hungry; /* the shelf's lock */
     bool is_draining;                /* the root waits until no strand is left */
     bool lacks_stacks;               /* nothing fresh can begin until a strand ends */
+    bool is_leaving;                 /* the running strand has ended, and still has its stack */
     struct plait__strand *ended;     /* left its stack; whoever runs next frees it */
     struct plait__list strands;
     size_t n_strands;
@@ -113,6 +115,8 @@ int plait__loop_get_poller(struct plait__loop *loop);
 void plait__run_others(struct plait__strand *self);
 /* After each switch: what is the running strand's, and what the last one left behind. */
 void plait__strand_arrive(struct plait__strand *strand);
+/* If the root waits for that and nothing is left: it is ready. */
+void plait__loop_tell_drained(struct plait__loop *loop);
 /* Ends its sleep, from any thread. */
 void plait__loop_kick(struct plait__loop *loop);
 /* One more that is fresh, from here or elsewhere. */

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "os/fault.h"
 #include "os/process.h"
+#include "os/signal.h"
 #include "os/thread.h"
 #include "wait/mutex.h"
 
@@ -128,6 +129,22 @@ static int ask(struct plait__loop *loop, struct plait__look *look, plait_deadlin
     return 0;
 }
 
+/* Who asks meanwhile may want something of our own loop: it is not kept waiting by our wait for it. */
+static int begin_asking(plait_deadline until)
+{
+    struct plait__loop *own = plait__loop_here();
+    uint32_t never = 0;
+
+    while (!plait__mutex_try(&asking)) {
+        if (own != NULL)
+            plait__look_serve(own);
+        if (plait__deadline_left(plait__os_now_ns(), until) == 0)
+            return -ETIMEDOUT;
+        plait__os_futex_wait(&never, 0, plait__deadline_after(plait__os_now_ns(), 1000 * 1000).ns);
+    }
+    return 0;
+}
+
 int plait__look_ask(struct plait__loop *loop, void (*fn)(struct plait__loop *loop, void *arg),
                     void *arg, plait_deadline until)
 {
@@ -141,7 +158,12 @@ int plait__look_ask(struct plait__loop *loop, void (*fn)(struct plait__loop *loo
     }
     if (plait__look_thread(loop) == 0)
         return -ESRCH;
-    plait__mutex_lock(&asking);
+    /* one that is no task of ours, and has ended with its loop, has not said so */
+    if (plait__os_thread_signal((pid_t)plait__look_thread(loop), 0) == -ESRCH)
+        return -ESRCH;
+    rc = begin_asking(until);
+    if (rc < 0)
+        return rc;
     rc = ask(loop, &look, until);
     plait__mutex_unlock(&asking);
     return rc;

@@ -21,7 +21,9 @@
 #include <errno.h>
 
 enum {
-    LOOK_EVERY = 64, /* switches: how long a busy loop does not look outside */
+    LOOK_EVERY = 64, /* switches: how long a busy loop does not look outside, at most */
+    LOOK_SOONER = 8, /* so much, when those took more than … */
+    LOOK_NS = 2 * 1000 * 1000,
     WORDS_AT_ONCE = 100,
     SLICE_NS = 5 * 1000 * 1000,  /* of a sleep that cannot be on all words */
     STUCK_NS = 20 * 1000 * 1000, /* of a sleep that may be one for ever, before that is asked */
@@ -265,18 +267,38 @@ void plait__loop_look_outside(struct plait__loop *loop)
 
 /* ---- switching ---- */
 
+/* One less: it has ended, or never will begin. */
+void plait__loop_tell_drained(struct plait__loop *loop)
+{
+    if (!loop->is_draining || plait__loop_count(loop) > 0)
+        return;
+    loop->n_drained++;
+    plait__strand_wake(&loop->root);
+}
+
 /* Begins the oldest of what is fresh, if it can be. */
 static struct plait__strand *begin_fresh(struct plait__loop *loop)
 {
-    struct plait__fresh *fresh = loop->first_fresh, *rest = fresh->next;
-    struct plait__strand *strand = fresh->begin(loop, fresh, loop->n_strands == 0);
+    bool is_last = loop->n_strands == 0 && !loop->is_leaving;
+    struct plait__fresh *fresh, *rest;
+    struct plait__strand *strand;
 
-    if (strand == NULL && loop->n_strands > 0) {
+    if (loop->is_balanced) /* before this one keeps the others from it */
+        plait__balance_give(loop);
+    fresh = loop->first_fresh;
+    rest = fresh->next;
+    strand = fresh->begin(loop, fresh, is_last);
+
+    if (strand == NULL && !is_last) {
         loop->lacks_stacks = true;
+        if (loop->is_leaving) /* its stack is free when another one runs; that may be the root */
+            plait__strand_wake(&loop->root);
         return NULL;
     }
     loop->first_fresh = rest;
     loop->n_fresh--;
+    if (strand == NULL)
+        plait__loop_tell_drained(loop);
     return strand;
 }
 
@@ -297,13 +319,25 @@ static struct plait__strand *take_ready(struct plait__loop *loop)
     return strand;
 }
 
+/* Who runs for long between two waits must not keep timers and descriptors waiting 64 times that. */
+static void look_when_busy(struct plait__loop *loop)
+{
+    int64_t before_ns = loop->looked_ns;
+
+    plait__loop_look_outside(loop);
+    if (loop->looked_ns - before_ns >= LOOK_NS)
+        loop->look_every = loop->look_every / LOOK_SOONER + 1;
+    else if (loop->look_every < LOOK_EVERY) /* 0: of a new loop */
+        loop->look_every = loop->look_every == 0 ? LOOK_EVERY : loop->look_every * 2;
+}
+
 static struct plait__strand *take_next(struct plait__loop *loop)
 {
     struct plait__strand *strand;
 
     __atomic_store_n(&loop->n_switches, loop->n_switches + 1, __ATOMIC_RELAXED);
-    if (++loop->since_look >= LOOK_EVERY)
-        plait__loop_look_outside(loop);
+    if (++loop->since_look >= loop->look_every)
+        look_when_busy(loop);
     while ((strand = take_ready(loop)) == NULL) {
         look_near(loop);
         if (loop->first == NULL && (loop->first_fresh == NULL || loop->lacks_stacks) &&
@@ -323,6 +357,7 @@ void plait__strand_arrive(struct plait__strand *strand)
     if (ended != NULL) {
         strand->loop->ended = NULL;
         ended->on_end(ended);
+        strand->loop->lacks_stacks = false;
     }
 }
 
@@ -363,14 +398,13 @@ _Noreturn void plait__strand_leave(struct plait__strand *strand)
     struct plait__strand *next;
 
     plait__strand_unmake(strand);
-    if (loop->is_draining && plait__loop_count(loop) == 0) {
-        loop->n_drained++;
-        plait__strand_wake(&loop->root);
-    }
-    loop->lacks_stacks = false; /* its own one comes back in a moment */
+    plait__loop_tell_drained(loop);
+    loop->lacks_stacks = false;
+    loop->is_leaving = true; /* its own stack comes back in a moment */
     /* release: nothing but the state itself is asked for from now on */
     __atomic_store_n(&strand->state, PLAIT__STRAND_ENDED, __ATOMIC_RELEASE);
     next = take_next(loop);
+    loop->is_leaving = false;
     loop->ended = strand;
     if (__builtin_expect(loop->trace != NULL, 0))
         plait__trace_note(loop, strand, next);

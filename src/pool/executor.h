@@ -85,6 +85,7 @@ struct plait_pool {
     uint32_t n_due;          /* atomic: how many; a hint */
     struct plait__list maps; /* lock: those with items that are not submitted */
     uint32_t n_maps;         /* atomic: how many; a hint */
+    uint32_t stops_maps;     /* atomic: no more is submitted of any map */
 };
 
 #endif

@@ -182,7 +182,9 @@ static size_t choose_chunk(const struct plait__map *map)
 /* Map lock. Is there anything for one chunk more? */
 static bool has_more(const struct plait__map *map)
 {
-    if (map->is_stopped || plait__map_next(map) == map->n || map->n_flying >= choose_window(map))
+    /* seq_cst: partner is maps_stop. A chunk that is submitted then would get no items, on and on */
+    if (map->is_stopped || __atomic_load_n(&map->pool->stops_maps, __ATOMIC_SEQ_CST) ||
+        plait__map_next(map) == map->n || map->n_flying >= choose_window(map))
         return false;
     /* of a few items, each chunk gets its own */
     return !map->is_shared || map->n_flying * choose_chunk(map) < map->n;
@@ -523,6 +525,7 @@ void plait__maps_stop(plait_pool *pool)
     plait_result rest = { .end = PLAIT_JOB_CANCELLED, .cause = PLAIT_CAUSE_SHUTDOWN };
     struct plait__map *map;
 
+    __atomic_store_n(&pool->stops_maps, 1, __ATOMIC_SEQ_CST);
     while ((map = take_map(pool)) != NULL) {
         plait_future *future = map->future;
         bool is_last;

@@ -176,6 +176,9 @@ static int start(plait_future **ret, const struct wanted *wanted)
         return rc;
     }
     enter_pool(map);
+    if (__atomic_load_n(&wanted->pool->stops_maps,
+                        __ATOMIC_SEQ_CST)) /* perhaps before it was there */
+        plait__maps_stop(wanted->pool);
     if (map->n == 0) /* nobody else brings in its end */
         plait__futures_call(wanted->pool);
     *ret = future;

@@ -67,9 +67,10 @@ static void add_thread(plait_offload_class where)
         usage.running < classes[where].n_abandoned)
         classes[where].n_abandoned = usage.running;
     wanted = classes[where].n_calls + classes[where].n_abandoned;
+    if (wanted > THREADS_MOST)
+        wanted = THREADS_MOST;
     /* a failure is no harm: the call waits for another one to end */
-    if (wanted > classes[where].n_threads && wanted <= THREADS_MOST &&
-        plait_pool_resize(classes[where].pool, wanted) == 0)
+    if (wanted > classes[where].n_threads && plait_pool_resize(classes[where].pool, wanted) == 0)
         classes[where].n_threads = wanted;
 }
 

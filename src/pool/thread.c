@@ -229,7 +229,8 @@ static bool has_stack_left(const struct plait__worker *worker)
     size_t used = here < worker->stack ? (size_t)(worker->stack - here) : 0;
 
     return frame != NULL && plait__sleeper_current() == &frame->sleeper &&
-           (worker->gang->loop != NULL || frame->sleeper.ops == NULL) &&
+           (worker->gang->loop != NULL ? plait__group_count(plait__group_here()) == 0
+                                       : frame->sleeper.ops == NULL) &&
            used + LEAST_STACK < worker->stack_bytes;
 }
 
@@ -264,7 +265,9 @@ static int resize(plait_pool *pool, size_t workers)
     if (workers == 0 || workers > PLAIT__GANG_MOST)
         return -EINVAL;
     before = __atomic_exchange_n(&gang->n_wanted, wanted, __ATOMIC_SEQ_CST);
-    while (rc == 0 && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) < workers)
+    /* coroutines begin on their own loop only: there, as jobs come in */
+    while (rc == 0 && (gang->loop == NULL || gang->loop == plait__loop_here()) &&
+           __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) < workers)
         rc = plait__gang_start_worker(gang);
     if (rc == -EAGAIN && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) >= workers)
         rc = 0;

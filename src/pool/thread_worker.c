@@ -11,6 +11,7 @@
 #include "os/thread.h"
 #include "pool/bell.h"
 #include "pool/thread_gang.h"
+#include "task/local.h"
 #include "task/task.h"
 #include "wait/wait.h"
 
@@ -299,6 +300,7 @@ static int start_thread(struct plait__worker *worker)
     struct plait__gang *gang = worker->gang;
     struct plait__sleeper *sleeper = plait__sleeper_current();
     plait_task *self = plait_task_current(), *task = NULL;
+    struct plait__locals *locals;
     bool is_thread = plait_task_kind(self) == PLAIT_THREAD;
     char name[NAME_BYTES];
     plait_task_opts opts = { .name = name, .daemon = true, .stack_bytes = gang->stack_bytes };
@@ -308,7 +310,9 @@ static int start_thread(struct plait__worker *worker)
     /* a worker is nobody's child: else each would keep the one before in memory */
     if (is_thread)
         plait__task_enter(NULL);
+    locals = plait__locals_swap(NULL); /* nor has it anything of who happened to start it */
     rc = plait_task_start(&task, gang->pool->kind, work, worker, &opts);
+    plait__locals_swap(locals);
     if (is_thread)
         plait__task_enter(self);
     plait__sleeper_set_current(sleeper);

@@ -29,11 +29,13 @@ struct coroutine {
     struct plait__group children;
     struct plait__group *group; /* const; NULL: none, it was started with a handle */
     struct plait__group_member member;
-    void *copied; /* const: the argument, if it is ours to free */
+    const struct plait__loop *home; /* const: of the thread that started it */
+    void *copied;                   /* const: the argument, if it is ours to free */
 };
 
 enum {
-    ALIGNMENT = 64
+    ALIGNMENT = 64,
+    EXIT_MOST = 255
 };
 
 /* For a thread: what its own plait_go starts. */
@@ -53,6 +55,7 @@ static _Thread_local struct {
 
 /* Of a thread: what is left there was asked to end, and what begins is. */
 static _Thread_local bool is_ending;
+static _Thread_local bool no_daemons; /* its daemons were asked to end, and those to come are */
 
 static struct coroutine *coroutine_here(void)
 {
@@ -84,6 +87,21 @@ static void end(struct plait__strand *strand)
     plait__task_unref(&self->task); /* the coroutine's own */
 }
 
+/* Its function has returned: waits for what it started, which is asked to end as soon as it is. */
+static void wait_for_own(struct plait__sleeper *sleeper, struct plait__group *group, bool cancel)
+{
+    if (sleeper != NULL) { /* what the function has left on would keep both from us */
+        sleeper->masks = 0;
+        sleeper->scope_ns = 0;
+    }
+    while (!cancel && plait__group_count(group) != 0)
+        cancel = plait__group_wait(group, PLAIT_FOREVER) == -ECANCELED;
+    if (cancel)
+        plait__group_cancel(group);
+    plait__mask_cancel();
+    plait__group_wait(group, PLAIT_FOREVER);
+}
+
 static void run(struct plait__strand *strand)
 {
     struct coroutine *self = strand->task;
@@ -92,15 +110,11 @@ static void run(struct plait__strand *strand)
 
     outcome.code = task->fn(task->arg);
     if (plait__strand_here() != strand) /* a child that was forked in here: its only thread ends */
-        exit(EXIT_SUCCESS);
+        exit(outcome.code >= 0 && outcome.code < EXIT_MOST ? outcome.code : EXIT_MOST);
     if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))
         outcome.kind = PLAIT_CANCELLED;
-    if (plait__group_count(&self->children) != 0) {
-        if (plait__is_cancelled(&task->sleeper))
-            plait__group_cancel(&self->children);
-        plait__mask_cancel();
-        plait__group_wait(&self->children, PLAIT_FOREVER);
-    }
+    if (plait__group_count(&self->children) != 0)
+        wait_for_own(&task->sleeper, &self->children, plait__is_cancelled(&task->sleeper));
     free(self->copied);
     if (task->locals != NULL)
         plait__locals_end(&task->locals);
@@ -201,7 +215,9 @@ static void end_at_exit(void)
 /* In a forked child: what this thread had started is not there. */
 static void forget_group(void)
 {
+    is_ending = no_daemons = false;
     thread_group = (struct plait__group){ 0 };
+    plait__census_forget();
 }
 
 int plait__coroutine_get_loop(struct plait__loop **ret)
@@ -246,6 +262,8 @@ int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
         free_coroutine(&made->task);
         return rc;
     }
+    if (no_daemons && opts->daemon)
+        __atomic_store_n(&made->task.sleeper.cancel, 1, __ATOMIC_SEQ_CST);
     made->strand.site = site;
     made->strand.number = made->task.id;
     made->task.fn = fn;
@@ -259,6 +277,7 @@ void plait__coroutine_enter(plait_task *task, struct plait__group *group)
     struct coroutine *self = (struct coroutine *)task;
 
     self->group = group;
+    self->home = self->strand.loop;
     self->member.sleeper = &task->sleeper;
     plait__group_add(group);
     plait__group_begin(group, &self->member);
@@ -297,7 +316,8 @@ struct fresh {
     void *arg;
     plait_task *parent; /* with a reference */
     const void *site;
-    bool is_copied; /* arg is ours to free */
+    const struct plait__loop *home; /* the starter's */
+    bool is_copied;                 /* arg is ours to free */
     struct plait__locals *locals;
 };
 
@@ -352,7 +372,8 @@ static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh
     made->group = fresh->group;
     made->member.sleeper = &made->task.sleeper;
     plait__group_begin(made->group, &made->member);
-    if (is_ending)
+    made->home = fresh->home;
+    if (is_ending && made->home == loop)
         __atomic_store_n(&made->task.sleeper.cancel, 1, __ATOMIC_SEQ_CST);
     put_fresh(fresh);
     return &made->strand;
@@ -373,7 +394,9 @@ int plait__coroutine_go_at(struct plait__group *group, plait_task_fn *fn, const 
     fresh = get_fresh();
     if (fresh == NULL)
         return -ENOMEM;
-    *fresh = (struct fresh){ .fresh = { .begin = begin }, .group = group, .fn = fn, .site = site };
+    *fresh = (struct fresh){
+        .fresh = { .begin = begin }, .group = group, .fn = fn, .site = site, .home = loop
+    };
     fresh->arg = (void *)(uintptr_t)arg;
     if (plait__locals_inherit(&fresh->locals) < 0) {
         put_fresh(fresh);
@@ -404,6 +427,7 @@ static struct plait__strand *begin_call(struct plait__loop *loop, struct plait__
     struct plait__strand *strand;
 
     fresh->group = &thread_group;
+    fresh->home = loop;
     plait__group_add(&thread_group);
     strand = begin(loop, base, last);
     if (strand == NULL && !last)
@@ -437,7 +461,8 @@ static void end_unwaited(struct plait__strand *strand)
 {
     struct coroutine *coroutine = strand->task;
 
-    if (coroutine->task.daemon || (is_ending && coroutine->group != NULL))
+    if (coroutine->task.daemon ||
+        (is_ending && coroutine->group != NULL && coroutine->home == coroutine->strand.loop))
         plait__cancel(&coroutine->task.sleeper);
 }
 
@@ -447,15 +472,13 @@ void plait__coroutines_end(bool cancel)
 
     if (loop == NULL || coroutine_here() != NULL) /* exit in a coroutine: nobody is waited for */
         return;
-    plait__mask_cancel();
-    if (cancel)
-        plait__group_cancel(&thread_group);
-    plait__group_wait(&thread_group, PLAIT_FOREVER);
+    wait_for_own(plait__sleeper_current(), &thread_group, cancel);
     is_ending = cancel;
+    no_daemons = true;
     plait__loop_close_door(loop); /* what came in before is drained */
     plait__loop_each(loop, end_unwaited);
     plait__loop_drain(loop);
-    is_ending = false;
+    is_ending = no_daemons = false;
     __atomic_store_n(&thread_group.is_cancelled, 0, __ATOMIC_RELAXED); /* the thread may go on */
     plait__unmask_cancel();
     free_spare();
@@ -464,8 +487,18 @@ void plait__coroutines_end(bool cancel)
 
 void plait__coroutines_end_job(void)
 {
-    const struct plait__sleeper *sleeper = plait__sleeper_current();
+    struct plait__sleeper *sleeper = plait__sleeper_current();
+    struct coroutine *here = coroutine_here();
 
-    if (sleeper != NULL && sleeper->ops != NULL)
+    if (sleeper == NULL || sleeper->ops == NULL)
+        return;
+    if (here == NULL) {
         plait__coroutines_end(plait__is_cancelled(sleeper));
+        return;
+    }
+    if (plait__group_count(&here->children) == 0)
+        return;
+    wait_for_own(sleeper, &here->children, plait__is_cancelled(sleeper));
+    plait__unmask_cancel();
+    __atomic_store_n(&here->children.is_cancelled, 0, __ATOMIC_RELAXED); /* the worker goes on */
 }

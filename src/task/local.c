@@ -125,14 +125,23 @@ void *plait_local_get(const plait_local *local)
     return found != NULL ? found->value : NULL;
 }
 
+struct plait__locals *plait__locals_swap(struct plait__locals *with)
+{
+    struct plait__locals **here = locals_here(), *before = *here;
+
+    *here = with;
+    return before;
+}
+
 /* ---- a task's beginning and end ---- */
 
-static int inherit(struct plait__locals *from, struct plait__locals **ret)
+/* *from may move meanwhile: an inherit of the user's may set one. */
+static int inherit(struct plait__locals *const *from, struct plait__locals **ret)
 {
     struct plait__locals *locals = NULL;
 
-    for (size_t i = 0; from != NULL && i < from->n; i++) {
-        struct value value = from->values[i];
+    for (size_t i = 0; *from != NULL && i < (*from)->n; i++) {
+        struct value value = (*from)->values[i];
         if (value.inherit == NULL || value.value == NULL)
             continue;
         value.value = value.inherit(value.value);
@@ -149,7 +158,7 @@ static int inherit(struct plait__locals *from, struct plait__locals **ret)
 
 int plait__locals_inherit(struct plait__locals **ret)
 {
-    return inherit(*locals_here(), ret);
+    return inherit(locals_here(), ret);
 }
 
 /* They are taken out before one of them is destroyed: what that sets is new. */
@@ -185,5 +194,5 @@ void plait__locals_enter_process(const plait_task *task)
     struct plait__locals *from = is_coroutine ? parent->locals : thread_locals;
 
     thread_locals = NULL; /* the parent's: it destroys them */
-    inherit(from, &thread_locals);
+    inherit(&from, &thread_locals);
 }

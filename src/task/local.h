@@ -13,6 +13,10 @@ int plait__locals_inherit(struct plait__locals **ret);
 /* The end of a task, or of what was inherited for one that never began. */
 void plait__locals_end(struct plait__locals **locals);
 
+/* What the running task has of them, for as long as somebody of plait's acts in it: sets other ones,
+ * and tells which there were. */
+struct plait__locals *plait__locals_swap(struct plait__locals *with);
+
 /* This thread runs that task from now on: it has its inherited ones. */
 void plait__locals_enter_thread(plait_task *task);
 void plait__locals_leave_thread(void);

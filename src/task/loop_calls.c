@@ -21,10 +21,15 @@ int plait_loop_fd(void)
 int plait_loop_run(plait_deadline until)
 {
     struct plait__strand *strand = plait__strand_here();
+    int rc;
 
     if (strand == NULL)
         return 0;
-    return strand->task != NULL ? -EDEADLK : plait__loop_run(strand->loop, until);
+    if (strand->task != NULL)
+        return -EDEADLK;
+    rc = plait__loop_run(strand->loop, until);
+    /* other loops may have begun some of ours */
+    return rc < 0 ? rc : plait__group_wait(plait__group_here(), until);
 }
 
 int plait_loop_current(plait_loop *ret)

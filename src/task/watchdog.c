@@ -96,6 +96,8 @@ static void tell(uint32_t thread, int64_t busy_ns)
 {
     char place[PLACE_BYTES] = "?";
 
+    if (plait__os_thread_signal((pid_t)thread, 0) < 0)
+        return; /* it has ended, and was no task of ours, which would have said so */
     if (!capture(thread)) {
         plait__log(PLAIT_LOG_WARNING,
                    "thread %u runs no other task for %lld ms, and hears no signal", thread,

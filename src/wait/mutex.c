@@ -19,6 +19,14 @@ void plait__mutex_lock(struct plait__mutex *mutex)
         plait__os_futex_wait(&mutex->state, 2, INT64_MAX);
 }
 
+bool plait__mutex_try(struct plait__mutex *mutex)
+{
+    uint32_t state = 0;
+
+    return __atomic_compare_exchange_n(&mutex->state, &state, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
 void plait__mutex_unlock(struct plait__mutex *mutex)
 {
     /* release: pairs with the acquire in lock */

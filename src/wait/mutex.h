@@ -7,6 +7,7 @@
 #ifndef PLAIT__WAIT_MUTEX_H
 #define PLAIT__WAIT_MUTEX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct plait__mutex {
@@ -14,6 +15,8 @@ struct plait__mutex {
 };
 
 void plait__mutex_lock(struct plait__mutex *mutex);
+/* Has it taken it? It does not wait. */
+bool plait__mutex_try(struct plait__mutex *mutex);
 void plait__mutex_unlock(struct plait__mutex *mutex);
 
 #endif
