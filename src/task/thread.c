@@ -21,6 +21,7 @@ static void end(plait_task *task, const plait_outcome *outcome)
 {
     plait__coroutines_end(plait__is_cancelled(&task->sleeper));
     plait__locals_leave_thread();
+    plait__coroutines_end(true); /* a local's destructor may have started some */
     if (plait__debug_locks())
         plait__debug_ends(false);
     plait__task_delist(task);
