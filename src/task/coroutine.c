@@ -54,8 +54,9 @@ static _Thread_local struct {
 } spare __attribute__((tls_model("initial-exec")));
 
 /* Of a thread: what is left there was asked to end, and what begins is. */
-static _Thread_local bool is_ending;
-static _Thread_local bool no_daemons; /* its daemons were asked to end, and those to come are */
+static _Thread_local bool is_ending __attribute__((tls_model("initial-exec")));
+/* Of a thread: its daemons were asked to end, and those to come are. */
+static _Thread_local bool no_daemons __attribute__((tls_model("initial-exec")));
 
 static struct coroutine *coroutine_here(void)
 {

@@ -32,7 +32,7 @@ struct plait__locals {
 };
 
 /* Owner thread: of what runs in it but coroutines. */
-static _Thread_local struct plait__locals *thread_locals;
+static _Thread_local struct plait__locals *thread_locals __attribute__((tls_model("initial-exec")));
 static _Thread_local bool ends_with_thread;
 
 static struct plait__locals **locals_here(void)

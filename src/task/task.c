@@ -38,7 +38,7 @@ static plait_task *process_task = &main_task;
 /* Whose process_task that is; 0: the first process's. */
 static pid_t process_task_pid;
 /* NULL: a thread that plait did not start. */
-static _Thread_local plait_task *thread_task;
+static _Thread_local plait_task *thread_task __attribute__((tls_model("initial-exec")));
 
 /* ---- lifetime ---- */
 

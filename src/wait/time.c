@@ -21,6 +21,8 @@ plait_deadline plait_after_ns(int64_t ns)
 
 int64_t plait_left_ns(plait_deadline until)
 {
+    if (until.ns == INT64_MAX || until.ns <= 0) /* no look at the clock: asked before each wait */
+        return until.ns <= 0 ? 0 : INT64_MAX;
     return plait__deadline_left(plait__os_now_ns(), until);
 }
 
