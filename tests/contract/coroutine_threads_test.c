@@ -315,10 +315,10 @@ TEST(in_the_child_of_a_coroutines_fork_it_is_the_main_task)
     CHECK_INT(board[0], 1);
 }
 
-TEST(a_child_that_returns_from_the_function_of_the_coroutine_exits)
+TEST(a_child_that_returns_from_the_function_of_the_coroutine_exits_with_that)
 {
     prepare();
-    CHECK_INT(end(start(PLAIT_COROUTINE, fork_and_return, NULL)), 0);
+    CHECK_INT(WEXITSTATUS(end(start(PLAIT_COROUTINE, fork_and_return, NULL))), 7);
     CHECK_INT(board[0], 1);
 }
 
