@@ -77,6 +77,7 @@ PLAIT_API int plait_go_copy(plait_task_fn *fn, const void *arg, size_t arg_bytes
 /* Let coroutines run on several threads: start so many threads with a loop each, which together with
  * the calling thread's share what plait_go starts. A coroutine that has begun stays where it is; one
  * that has not may be begun by whichever of them has nothing to do. May be called again, to add some.
+ * The calling thread ends only after those that it has begun, whoever started them.
  *
  *   threads   how many to start beside the calling one.
  *   Blocks    no.
