@@ -327,8 +327,10 @@ TEST(another_thread_wakes_a_loop_that_sleeps_on_descriptors)
         go(await_event, &event);
         plait_yield();
         CHECK_INT(pthread_create(&thread, NULL, set_late, &event), 0);
-        while (live == 2)
+        while (live == 2) { /* once it is set, a wait for it lets nobody run */
             plait_event_wait(&event, PLAIT_FOREVER);
+            plait_yield();
+        }
         pthread_join(thread, NULL);
         CHECK_INT(plait_event_clear(&event), 0);
         CHECK_INT(write(fds[1], "x", 1), 1);

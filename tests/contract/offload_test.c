@@ -3,6 +3,8 @@
  */
 #include <plait.h>
 
+#include "os/sanitize.h"
+
 #include "test.h"
 
 #include <errno.h>
@@ -157,6 +159,8 @@ TEST(a_forked_child_has_threads_of_its_own)
     pid_t pid;
     int status = 0;
 
+    if (PLAIT__SANITIZER_THREADS > 0)
+        test_skip("the thread sanitizer ends a child that starts threads");
     CHECK_INT(plait_offload(PLAIT_OFFLOAD_ANY, &job, out, 3, PLAIT_FOREVER), 3);
     pid = fork();
     if (pid == 0) {
