@@ -27,9 +27,10 @@
  * Returning from main asks those that are left to end, and waits for them; those that were started
  * with a handle and are no daemons are waited for only.
  *
- * When all tasks of a program wait that has only one thread, for things of its own memory (queues are
- * not: other processes may reach them; signal handlers do not count) and without a deadline, then they do so for ever: the log names each, and what it waits for, and the wait of the
- * thread itself (the task that is no coroutine) ends with -EDEADLK, whatever call it is in. That comes
+ * When all tasks of a program wait that has only one thread, for things of its own memory (queues
+ * are not: other processes may reach them; signal handlers do not count) and without a deadline,
+ * then they do so for ever: the log names each, and what it waits for, and the wait of the thread
+ * itself (the task that is no coroutine) ends with -EDEADLK, whatever call it is in. That comes
  * once, until a coroutine has run again.
  *
  * The kind PLAIT_COROUTINE of plait_task_start gives a coroutine with a handle: to be joined, asked

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * A job is one function over 1 … n items, which one worker runs one after the other; or over as many
- * as it gets in portions while it runs. The part above the executors (future.c, map.c, imap.c) makes it and embeds it; it belongs to the executor from a
- * submit that returned 0 until its on_end.
+ * as it gets in portions while it runs. The part above the executors (future.c, map.c, imap.c) makes
+ * it and embeds it; it belongs to the executor from a submit that returned 0 until its on_end.
  */
 #ifndef PLAIT__POOL_JOB_H
 #define PLAIT__POOL_JOB_H

@@ -235,8 +235,8 @@ int plait__coroutine_get_loop(struct plait__loop **ret)
         /* after it, so that it comes before: the other tasks are joined when no loop needs them */
         if (!__atomic_exchange_n(&has_exit_handler, 1, __ATOMIC_RELAXED))
             atexit(end_at_exit);
+        plait__inspect_begin();
     }
-    plait__inspect_begin();
     return plait__loop_get(ret);
 }
 

@@ -64,8 +64,9 @@ struct plait__sleeper {
     const uint32_t *word;       /* owner task: parked until it changes; NULL: by something else */
     const uint32_t *said;       /* owner task: the word of which `kind` was said last */
     enum plait__wait_kind kind; /* owner task */
-    /* const: told around each sleep on a word, or (NULL) on anything else; NULL: nobody is. May not sleep itself by this sleeper. Of one that begins: how long it may be until it is
-     * told again; INT64_MAX: for ever */
+    /* const: told around each sleep on a word, or (NULL) on anything else; NULL: nobody is. May not
+     * sleep itself by this sleeper. Of one that begins: how long it may be until it is told again;
+     * INT64_MAX: for ever */
     int64_t (*on_sleep)(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
 };
 
