@@ -8,6 +8,7 @@ import subprocess
 import xml.etree.ElementTree
 
 CPUS = str(len(os.sched_getaffinity(0)))
+AT_ONCE = str(len(os.sched_getaffinity(0)) + 1)  # tests; many of them sleep for most of their time
 SKIPPED_CASE = re.compile(r"^(?:skipped\s+(\w+) \(|(\w+) \(.*\) \.\.\. skipped)", re.MULTILINE)
 SKIPPED_COUNT = re.compile(r"^OK \(.*skipped=(\d+)", re.MULTILINE)
 
@@ -53,7 +54,7 @@ class Suite:
         """Runs tests of a build, each once, and counts each."""
         report = self.logs / f"{self.name}.xml"
         report.unlink(missing_ok=True)
-        self.run("ctest", "--test-dir", f"build/{preset}", "-j", CPUS, "--output-on-failure", "--output-junit", report,
+        self.run("ctest", "--test-dir", f"build/{preset}", "-j", AT_ONCE, "--output-on-failure", "--output-junit", report,
                  "--test-output-size-passed", 1 << 20, *selection)
         cases = xml.etree.ElementTree.parse(report).getroot().findall("testcase") if report.exists() else []
         if not cases:

@@ -9,8 +9,9 @@
 #include <stddef.h>
 
 enum {
-    HAND = 4096, /* bytes of a consumer's memory */
-    MANY = 4,    /* items at once */
+    HAND = 4096,    /* bytes of a consumer's memory */
+    MANY = 4,       /* items at once */
+    STORM_MS = 800, /* tests/torture/storm has the long ones */
 };
 
 #include "rage.h"
@@ -174,27 +175,27 @@ static void run_storm(plait_queue_opts opts, unsigned producers, unsigned consum
 
 CLAIM_LIMIT(a_storm_loses_and_doubles_nothing, 60)
 {
-    run_storm((plait_queue_opts){ .max_bytes = 16384 }, SIDES, SIDES, 3000);
+    run_storm((plait_queue_opts){ .max_bytes = 16384 }, SIDES, SIDES, STORM_MS);
 }
 
 CLAIM_LIMIT(nor_when_few_items_fit, 60)
 {
-    run_storm((plait_queue_opts){ .max_items = 6 }, SIDES, SIDES, 2000);
+    run_storm((plait_queue_opts){ .max_items = 6 }, SIDES, SIDES, STORM_MS);
 }
 
 TEST_LIMIT(nor_when_many_items_are_larger_than_the_ring, 60)
 {
-    run_storm((plait_queue_opts){ .max_bytes = 512 }, SIDES, SIDES, 2000);
+    run_storm((plait_queue_opts){ .max_bytes = 512 }, SIDES, SIDES, STORM_MS);
 }
 
 CLAIM_LIMIT(nor_with_a_single_producer_and_a_single_consumer, 60)
 {
     run_storm(
         (plait_queue_opts){ .max_bytes = 16384, .single_producer = true, .single_consumer = true },
-        1, 1, 2000);
+        1, 1, STORM_MS);
 }
 
 CLAIM_LIMIT(nor_with_lanes, 60)
 {
-    run_storm((plait_queue_opts){ .max_items = 20, .lanes = 3 }, SIDES, SIDES, 3000);
+    run_storm((plait_queue_opts){ .max_items = 20, .lanes = 3 }, SIDES, SIDES, STORM_MS);
 }
