@@ -7,12 +7,11 @@
  * is its number.
  *
  * A step is one access to what others may change or look at at the same time: the tail, `fre`, the
- * state of a record that somebody has in hand, a lock. What only the holder of a lock touches goes
- * with the step before or after it, but for a write that a death may leave half done; and so does a
- * look at several records, as what others do between two of its reads can as well be done before or
- * after it. A sleeper is a
- * step that waits until there would be something to do: wakes are the other model's. A look is
- * thorough or not, as it likes.
+ * state of a record that somebody has in hand, a lock; or the proof that somebody is dead. What only
+ * the holder of a lock touches goes with the step before or after it, but for a write that a death may
+ * leave half done; and so does a look at several records, as what others do between two of its reads
+ * can as well be done before or after it. A sleeper is a step that waits until there would be something
+ * to do: wakes are the other model's. A look is thorough or not, as it likes.
  *
  * What holds, in every state that can be reached:
  *   - no item is handed over twice, none that was not committed, none that is torn (assertions where
@@ -44,6 +43,7 @@
  *  12  what was small is not DONE though somebody has an item in hand before it
  *  13  what never came is counted without a look whether it was counted
  *  14  a lock of the dead is not taken over
+ *  15  what somebody had in hand is not looked at again after the proof that it is dead
  */
 #ifndef KILLS
 #define KILLS 1
@@ -56,6 +56,9 @@
 #endif
 #ifndef FIRST /* how many of them the first producer puts; the second one puts the rest */
 #define FIRST 1
+#endif
+#ifndef LOOKS /* of getters, that nothing calls for: a slice was over */
+#define LOOKS 1
 #endif
 #ifndef R /* records, 1 or 2 */
 #define R 2
@@ -74,7 +77,7 @@ bool closed;          /* a bit of the tail */
 byte put_lock, get_lock;
 byte skipped, skipped_last; /* one word: what never came: how many, and the last one */
 bool dead[5];
-byte kills;
+byte kills, looks;
 bool is_safe; /* the killer has had enough */
 
 /* ghosts */
@@ -181,10 +184,16 @@ byte handed[4], n_committed;
     :: is_thorough = false                               \
     fi
 
-#if MUTANT == 11
-#define NEVER_COMES false
+/* A proof takes time: whoever had it in hand may have dealt with it meanwhile, and died then. */
+#if MUTANT == 15
+#define LEFT_BY_DEAD LOST(whose)
 #else
-#define NEVER_COMES (is_thorough && seen == RSV && dead[owner[AT(at)]])
+#define LEFT_BY_DEAD (LOST(whose) && state[AT(at)] == seen)
+#endif
+#if MUTANT == 11
+#define IS_ASKED (seen == TAKEN)
+#else
+#define IS_ASKED (seen == TAKEN || (seen == RSV && is_thorough))
 #endif
 #if MUTANT == 13
 #define COUNT_IT skipped++
@@ -196,33 +205,42 @@ byte handed[4], n_committed;
     fi
 #endif
 
+#define END_AT(x) got = (x); seen = 0; whose = 0; take = at; LOOK_WHAT_IS_DONE
+
 /* With get_lock, at == take: moves take to the first item, and frees; is there one? What never comes
  * is counted, then DONE. */
 inline walk()
 {
     do
     :: STEP(do
-            :: at < tail && (state[AT(at)] == DONE ||
-                             (state[AT(at)] == TAKEN && !LOST(owner[AT(at)]))) -> at++
+            :: at < tail && state[AT(at)] == DONE -> at++
             :: else -> break
             od;
             seen = (at < tail -> state[AT(at)] : NONE);
             if
-            :: NEVER_COMES
-            :: seen == SKIP
-            :: else ->
-               got = (seen == READY || seen == TAKEN);
-               seen = 0;
-               take = at;
-               LOOK_WHAT_IS_DONE;
-               break
+            :: IS_ASKED -> whose = owner[AT(at)]
+            :: !IS_ASKED && seen == SKIP
+            :: else -> END_AT(seen == READY); break
             fi);
+       if
+       :: seen != SKIP ->
+          STEP(if
+               :: seen == TAKEN && LEFT_BY_DEAD -> END_AT(true); break
+               :: seen == TAKEN && !LEFT_BY_DEAD -> at++; seen = 0; whose = 0
+               :: seen == RSV && LEFT_BY_DEAD -> whose = 0
+               :: seen == RSV && !LEFT_BY_DEAD -> END_AT(false); break
+               fi)
+       :: else
+       fi;
        if
        :: seen == RSV -> STEP(state[AT(at)] = SKIP; seen = SKIP)
        :: else
        fi;
-       STEP(COUNT_IT);
-       STEP(state[AT(at)] = DONE; seen = 0)
+       if
+       :: seen == SKIP -> STEP(COUNT_IT);
+                          STEP(state[AT(at)] = DONE; seen = 0)
+       :: else
+       fi
     od;
     STEP(FREE_IT)
 }
@@ -232,7 +250,7 @@ inline walk()
 
 proctype Producer(byte me; byte item; byte last)
 {
-    byte at, mine, seen;
+    byte at, mine, seen, whose;
     bool got, large, is_thorough;
 
 again:
@@ -299,8 +317,8 @@ is_put:
         fi
     };
 killed:
-    atomic { at = 0; mine = 0; seen = 0; got = false; large = false; is_thorough = false; item = 0;
-             goto gone };
+    atomic { at = 0; mine = 0; seen = 0; whose = 0; got = false; large = false; is_thorough = false;
+             item = 0; goto gone };
 ended:
     has_ended[me] = true;
 gone:
@@ -309,11 +327,12 @@ gone:
 
 proctype Consumer(byte me)
 {
-    byte at, item, mine, seen, deaths;
+    byte at, item, mine, seen, whose, deaths;
     bool got, is_thorough;
 
     do
-    :: STEP(CAN_GET && CAN_HAVE(get_lock) ->
+    :: STEP((CAN_GET || looks < LOOKS) && CAN_HAVE(get_lock) ->
+            looks = (CAN_GET -> looks : looks + 1);
             deaths = kills;
             LOCK_GET;
             BE_THOROUGH_OR_NOT;
@@ -379,8 +398,8 @@ next:
        skip
     od;
 killed:
-    atomic { at = 0; item = 0; mine = 0; seen = 0; deaths = 0; got = false; is_thorough = false;
-             goto gone };
+    atomic { at = 0; item = 0; mine = 0; seen = 0; whose = 0; deaths = 0; got = false;
+             is_thorough = false; goto gone };
 ended:
     has_ended[me] = true;
 gone:

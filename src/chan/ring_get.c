@@ -143,16 +143,27 @@ static bool is_item(struct record *record, uint64_t ctl)
     return false;
 }
 
-/* Is the record at `take` the next item? 1: yes · 0: step over it · -EAGAIN: it is being written. */
+/* Did its owner die with it in hand? An owner may have been done with the record before its death,
+ * which comes after we had read it: only what it says after the proof it says for ever. */
+static bool was_left_by_dead(const struct plait__ring *ring, const struct record *record,
+                             uint64_t ctl)
+{
+    /* seq_cst: what the dead wrote is there once they are proven dead */
+    return is_owner_dead(ring, record_owner(ctl)) &&
+           __atomic_load_n(&record->ctl, __ATOMIC_SEQ_CST) == ctl;
+}
+
+/* Is the record at `take` the next item? 1: yes · 0: step over it · -EAGAIN: it is being written, or
+ * was a moment ago. */
 static int judge(const struct plait__ring *ring, struct record *record, uint64_t ctl, bool thorough)
 {
     switch (record_state(ctl)) {
     case RECORD_READY:
         return is_item(record, ctl);
     case RECORD_TAKEN: /* after a sweep: of the dead, or of one that goes on */
-        return is_owner_dead(ring, record_owner(ctl)) && is_item(record, ctl);
+        return was_left_by_dead(ring, record, ctl) && is_item(record, ctl);
     case RECORD_RSV:
-        if (!thorough || !is_owner_dead(ring, record_owner(ctl)))
+        if (!thorough || !was_left_by_dead(ring, record, ctl))
             return -EAGAIN;
         if (ctl & RECORD_PARCEL)
             plait__parcel_drop(record_large(record)->parcel);

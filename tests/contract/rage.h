@@ -228,7 +228,8 @@ static void account(const unsigned char *in_hand)
     uint32_t lost = 0, put = 0;
 
     for (uint32_t i = 0; i < begun[0]; i++) {
-        put += storm->lives[0][i].done - storm->lives[0][i].from;
+        if (storm->lives[0][i].done != 0) /* it has begun */
+            put += storm->lives[0][i].done - storm->lives[0][i].from;
         lost += count_lost(i, in_hand);
     }
     printf("    %u killed, %u inside, %u lives; %u items put, %u died with their getter\n", killed,
