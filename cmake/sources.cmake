@@ -14,6 +14,8 @@ set(PLAIT_LIBRARY_SOURCES
     src/base/time.c
     # os: the only raw system calls
     src/os/cgroup.c
+    src/os/child.c
+    src/os/child_plan.c
     src/os/clock.c
     src/os/context.c
     src/os/context_aarch64.c

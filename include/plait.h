@@ -27,6 +27,7 @@
 #include <plait/plugin.h>
 #include <plait/pool.h>
 #include <plait/priority_queue.h>
+#include <plait/process.h>
 #include <plait/queue.h>
 #include <plait/rwlock.h>
 #include <plait/scope.h>

@@ -17,7 +17,7 @@
  * whoever wakes: a coroutine of this thread, another thread, another process. A call that need not
  * wait, or may not (PLAIT_NOWAIT), lets nobody else run: say plait_yield in a loop of such. What blocks
  * elsewhere, such as read(2), stops all coroutines of the thread: wait for the descriptor by
- * plait_select and plait_on_fd before, and run what cannot be waited for by plait_offload.
+ * plait_fd_wait or plait_select before, and run what cannot be waited for by plait_offload.
  *
  * The first coroutine makes its thread a loop, which runs whenever that thread waits in plait, and
  * only then. Other threads may have loops of their own. A coroutine that has begun stays in its
@@ -78,7 +78,8 @@ PLAIT_API int plait_go_copy(plait_task_fn *fn, const void *arg, size_t arg_bytes
 /* Let coroutines run on several threads: start so many threads with a loop each, which together with
  * the calling thread's share what plait_go starts. A coroutine that has begun stays where it is; one
  * that has not may be begun by whichever of them has nothing to do. May be called again, to add some.
- * The calling thread ends only after those that it has begun, whoever started them.
+ * The calling thread ends only after those that it has begun, whoever started them. The threads are
+ * plait's own: none of plait_task_children.
  *
  *   threads   how many to start beside the calling one.
  *   Blocks    no.

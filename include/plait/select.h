@@ -54,7 +54,8 @@ enum {
  *             -ECHILD     one of the tasks or futures is another process's.
  *             -EINVAL     on is NULL and n is not 0, or n is more than PLAIT_SELECT_MAX.
  *             -ENOMEM     no memory.
- *             -EMFILE     no descriptor is left, and one is needed to be cancelled.
+ *             -EMFILE     no descriptor is left, and one is needed: to be cancelled, or for a
+ *                         signal or a process.
  *             -EUSERS     this process cannot join the family.
  *   Fork      usable in the child; so are the waitables, but those of tasks and futures
  *             (-ECHILD).

@@ -32,6 +32,7 @@
 #define PLAIT_TASK_H
 
 #include <plait/export.h>
+#include <plait/process.h>
 #include <plait/time.h>
 
 #include <stdbool.h>
@@ -55,11 +56,35 @@ typedef enum plait_kind {
  * codes. */
 typedef int plait_task_fn(void *arg);
 
-/* Options of plait_task_start; zero is the default of each field. */
+/* What a task runs in place of one function: what a subclass with its own run() is elsewhere. All of
+ * it is called in the task, with its arg. The table lives as long as the task. */
+typedef struct plait_task_table {
+    int (*init)(
+        void *arg);     /* first; not 0: that is the result, nothing else is called. May be NULL */
+    plait_task_fn *run; /* its result is the task's */
+    void (*fini)(void *arg); /* when run has returned. May be NULL */
+} plait_task_table;
+
+/* Options of plait_task_start; zero is the default of each field. Those of processes alone are
+ * -ENOTSUP for other kinds, but with_threads, which allows what these need not ask for. */
 typedef struct plait_task_opts {
     const char *name; /* copied; NULL: "Process-N", "Thread-N" or "Coroutine-N" */
     bool daemon; /* not waited for at exit; a process is killed then, a coroutine asked to end */
     size_t stack_bytes; /* of a thread: 0: the system's default. Of a coroutine: 0: 192 KiB */
+    size_t
+        arg_bytes; /* arg points to so many bytes, of which the task gets a copy; 0: arg itself */
+    const plait_task_table *table; /* with an fn of NULL: what runs in its place */
+    /* a process: how it is made */
+    plait_start_method method;
+    /* a process: ended are also those that it has started, and those below them, whatever they do to
+     * get away: by plait_task_terminate, plait_task_kill and plait_task_destroy, and when the task has
+     * ended or its owner has died */
+    bool tree;
+    /* a process: forked although the program has other threads. Of these there is nothing in the
+     * child but what they held: until an exec, only what is safe in a signal handler, and plait, is
+     * safe there, unless the program knows better */
+    bool with_threads;
+    const plait_process_opts *process; /* a process: what it begins with; NULL: as its parent */
 } plait_task_opts;
 
 /* How a task ended. */
@@ -86,14 +111,16 @@ typedef struct plait_outcome {
  *
  *   ret       gets the handle; untouched on failure. Destroyed by plait_task_destroy.
  *   kind      PLAIT_PROCESS, PLAIT_THREAD or PLAIT_COROUTINE.
- *   fn        the function to run. A process sees the caller's memory as it is now. stdout and
+ *   fn        the function to run; NULL with opts->table. A process sees the caller's memory as it is now. stdout and
  *             stderr are flushed before a process is forked, and after its function has returned.
  *   arg       handed to fn; belongs to the task from success on.
  *   opts      options, or NULL.
  *   Blocks    no longer than a fork of this process takes.
  *   From      any task; a process from the only thread of a program. Not from a signal handler.
- *   Errors    -EINVAL         ret or fn is NULL, kind is none of the kinds, or the stack is too
- *                             small.
+ *   Errors    -EINVAL         ret or fn is NULL (or neither or both of fn and table are there),
+ *                             kind is none of the kinds, the stack is too small, or an option makes
+ *                             no sense.
+ *             -ENOTSUP        an option that this kind does not have.
  *             PLAIT_ETHREADS  a process, or a keeper for it, is needed while other threads exist:
  *                             start processes before threads.
  *             PLAIT_EKEEPER   the keeper died at this moment, and the new one too; nothing was
@@ -103,6 +130,9 @@ typedef struct plait_outcome {
  *             -ENOMEM         no memory.
  *             -E2BIG          opts is larger than this library knows and sets what it does not
  *                             know.
+ *             -ENOENT         the directory, the user or the group does not exist. What else can
+ *                             be wrong with opts->process, the kernel says (-EPERM, -EACCES, …);
+ *                             plait's log names the step that failed.
  *   Fork      a child may start tasks of its own; it has none of its parent's.
  *   Since     0.1
  */

@@ -1,4 +1,4 @@
-/* Watches: signals, ends of processes and changes of files, as things to wait for.
+/* Watches: signals, ends of processes, descriptors and changes of files, as things to wait for.
  * SPDX-License-Identifier: MIT
  *
  *     // before the first thread starts: the signal is waited for, not handled
@@ -9,6 +9,15 @@
  *     ...
  *     if (plait_signal_wait((int[]){ SIGTERM }, 1, PLAIT_FOREVER) == SIGTERM)
  *         stop();
+ *
+ *     plait_waitable on[2];               // or with other things, until one of them is ready
+ *     plait_on_fd(&on[0], listener, PLAIT_READABLE);
+ *     plait_on_signal(&on[1], SIGTERM);
+ *     while (plait_select(on, 2, PLAIT_FOREVER) == 0)
+ *         take_one(listener);
+ *
+ *     if (plait_fd_wait(fd, PLAIT_READABLE, plait_after_ms(500)) > 0)
+ *         n = read(fd, buf, sizeof buf);
  *
  *     plait_watch *watch;
  *     plait_watch_event event;
@@ -53,6 +62,39 @@ PLAIT_BEGIN
  */
 PLAIT_API int plait_signal_wait(const int *signals, size_t n, plait_deadline until);
 
+/* Ready when a signal is pending, so that plait_signal_wait with PLAIT_NOWAIT takes it. Nothing is
+ * taken before.
+ *
+ *   ret       filled; untouched on failure.
+ *   signal    its number; blocked, as plait_signal_wait says it, in each thread that selects on it.
+ *   Blocks    no. A select that sleeps on it has a descriptor for it meanwhile.
+ *   From      any task.
+ *   Errors    -EINVAL  ret is NULL, the number is none, or it is not blocked in the calling thread.
+ *   Fork      usable in the child, for the signals that the child gets.
+ *   Since     0.1
+ */
+PLAIT_API int plait_on_signal(plait_waitable *ret, int signal);
+
+/* Wait until a descriptor is ready.
+ *
+ *   fd        the descriptor, blocking or not. One that is closed counts as ready, as poll says it.
+ *   events    PLAIT_READABLE, PLAIT_WRITABLE or both.
+ *   until     how long to wait.
+ *   Returns   which of them it is ready for.
+ *   Blocks    until it is ready or the deadline. A cancellation point; what is ready already is told
+ *             also in a cancelled task and after the deadline. No signal handler ends it.
+ *   From      any task. Of several that wait for the same, all are told.
+ *   Errors    -ETIMEDOUT  it is not ready.
+ *             -ECANCELED  the caller was asked to end.
+ *             -EBADF      fd is negative.
+ *             -EINVAL     events is 0 or has other bits.
+ *             -EMFILE     no descriptor is left, and one is needed to be cancelled.
+ *             -ENOMEM     no memory.
+ *   Fork      usable in the child.
+ *   Since     0.1
+ */
+PLAIT_API int plait_fd_wait(int fd, unsigned events, plait_deadline until);
+
 /* Wait until any process has ended, also one that plait did not start. It is not reaped: that is
  * its parent's part.
  *
@@ -71,6 +113,21 @@ PLAIT_API int plait_signal_wait(const int *signals, size_t n, plait_deadline unt
  *   Since     0.1
  */
 PLAIT_API int plait_pid_wait(pid_t pid, plait_deadline until);
+
+/* Ready when a process has ended, so that plait_pid_wait does not wait, nor waitpid of a child.
+ *
+ *   ret       filled; untouched on failure.
+ *   pid       the process: a child that has not been reaped, or another one. Of another one the
+ *             number may be given to somebody else when it has ended, and is meant then.
+ *   Blocks    no. A select that sleeps on it has a descriptor for it meanwhile.
+ *   From      any task.
+ *   Errors    -ESRCH   there is no such process (any more).
+ *             -EINVAL  ret is NULL, or pid is not positive.
+ *             -EMFILE  no descriptor is left.
+ *   Fork      usable in the child.
+ *   Since     0.1
+ */
+PLAIT_API int plait_on_pid(plait_waitable *ret, pid_t pid);
 
 /* A watch of a file or a directory; opaque. */
 typedef struct plait_watch plait_watch;

@@ -6,7 +6,6 @@
 #include "os/clock.h"
 #include "os/probe.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -271,44 +270,80 @@ int plait__os_terminal_columns(int fd)
     return size.ws_col > 0 ? size.ws_col : 80;
 }
 
+/* An entry of a directory as the kernel writes it. */
+struct entry {
+    uint64_t inode;
+    int64_t offset;
+    unsigned short bytes;
+    unsigned char type;
+    char name[];
+};
+
+/* Not below 0 for what is no number. */
+static long to_number(const char *name)
+{
+    long number = 0;
+
+    for (; *name >= '0' && *name <= '9'; name++)
+        number = number * 10 + (*name - '0');
+    return *name == '\0' ? number : -1;
+}
+
+/* Those that /proc lists; without an allocation, which opendir would make. False: there is no /proc. */
+static bool close_listed(unsigned first, unsigned last)
+{
+    _Alignas(struct entry) char buf[1024];
+    int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    long n, fd;
+
+    if (dir < 0)
+        return false;
+    while ((n = syscall(SYS_getdents64, dir, buf, sizeof buf)) > 0)
+        for (long at = 0; at < n; at += ((struct entry *)(void *)(buf + at))->bytes) {
+            fd = to_number(((struct entry *)(void *)(buf + at))->name);
+            if (fd >= (long)first && fd <= (long)last && fd != dir)
+                close((int)fd);
+        }
+    close(dir);
+    return true;
+}
+
 static void close_between(unsigned first, unsigned last)
 {
+    long limit;
+
     if (first > last)
         return;
     if (plait__probe_has(PLAIT__PROBE_CLOSE_RANGE)) {
         syscall(SYS_close_range, first, last, 0);
         return;
     }
-    DIR *dir = opendir("/proc/self/fd");
-    struct dirent *entry;
-    long limit = sysconf(_SC_OPEN_MAX);
-
-    if (dir == NULL) { /* no /proc: every number that may be one */
-        for (unsigned fd = first; fd <= last && fd < (limit > 0 ? (unsigned)limit : 1024U); fd++)
-            close((int)fd);
+    if (close_listed(first, last))
         return;
+    limit = sysconf(_SC_OPEN_MAX); /* every number that may be one */
+    for (unsigned fd = first; fd <= last && fd < (limit > 0 ? (unsigned)limit : 1024U); fd++)
+        close((int)fd);
+}
+
+void plait__os_close_others(const int *keep, size_t n)
+{
+    unsigned first = 3;
+
+    for (size_t i = 0; i < n; i++) {
+        close_between(first, (unsigned)keep[i] - 1);
+        first = (unsigned)keep[i] + 1;
     }
-    while ((entry = readdir(dir)) != NULL) {
-        unsigned long fd = strtoul(entry->d_name, NULL, 10);
-        if (entry->d_name[0] != '.' && fd >= first && fd <= last && (int)fd != dirfd(dir))
-            close((int)fd);
-    }
-    closedir(dir);
+    close_between(first, UINT_MAX);
 }
 
 int plait__os_close_all_but(const int *keep, size_t n)
 {
-    unsigned first = 3;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     if (null < 0)
         return -errno;
     for (int fd = 0; fd < 3; fd++)
         dup2(null, fd);
-    for (size_t i = 0; i < n; i++) {
-        close_between(first, (unsigned)keep[i] - 1);
-        first = (unsigned)keep[i] + 1;
-    }
-    close_between(first, UINT_MAX); /* takes `null` along, unless it is 0, 1 or 2 itself */
+    plait__os_close_others(keep, n); /* takes `null` along, unless it is 0, 1 or 2 itself */
     return 0;
 }

@@ -65,6 +65,9 @@ int64_t plait__os_fd_limit(void);
 /* Columns of the terminal behind fd; 0 when it is none. */
 int plait__os_terminal_columns(int fd);
 
+/* Closes all descriptors from 3 on but those n, ascending. Async-signal-safe once the probe close_range
+ * has been asked for. */
+void plait__os_close_others(const int *keep, size_t n);
 /* In a process that the host did not fork: closes all but those n descriptors (ascending) and
  * points 0, 1 and 2 at /dev/null. -errno of opening /dev/null; the rest cannot fail. */
 int plait__os_close_all_but(const int *keep, size_t n);

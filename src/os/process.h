@@ -6,6 +6,8 @@
 #ifndef PLAIT__OS_PROCESS_H
 #define PLAIT__OS_PROCESS_H
 
+#include "os/child.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -50,11 +52,7 @@ struct plait__spawn {
     const char *file; /* the program: a path, or a name to look up in PATH */
     char *const *argv;
     char *const *envp;
-    int fds[3];      /* become 0, 1 and 2; each at or above 3 */
-    const char *cwd; /* NULL: the caller's */
-    int nice;        /* the niceness itself, with has_nice; else the caller's */
-    bool has_nice;
-    bool new_group;        /* leads a process group of its own */
+    struct plait__child_setup child;
     bool dies_with_parent; /* SIGKILL when the caller's process ends */
     uint64_t ignored;      /* bit n-1: signal n becomes ignored */
     uint64_t defaulted;    /* bit n-1: signal n becomes its default action; the others stay */

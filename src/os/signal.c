@@ -31,16 +31,30 @@ uint64_t plait__os_signals_ignored(void)
     return ignored;
 }
 
+static uint64_t to_bits(const sigset_t *set)
+{
+    uint64_t bits = 0;
+
+    for (int number = 1; number < NSIG; number++)
+        if (sigismember(set, number) == 1)
+            bits |= plait__signal_bit(number);
+    return bits;
+}
+
 uint64_t plait__os_signals_blocked(void)
 {
-    uint64_t blocked = 0;
     sigset_t set;
 
     pthread_sigmask(SIG_BLOCK, NULL, &set);
-    for (int number = 1; number < NSIG; number++)
-        if (sigismember(&set, number) == 1)
-            blocked |= plait__signal_bit(number);
-    return blocked;
+    return to_bits(&set);
+}
+
+uint64_t plait__os_signals_pending(void)
+{
+    sigset_t set;
+
+    sigpending(&set);
+    return to_bits(&set);
 }
 
 void plait__os_signals_own(uint64_t ignored, uint64_t blocked)

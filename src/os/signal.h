@@ -13,6 +13,9 @@ uint64_t plait__os_signals_ignored(void);
 /* Bit n-1: signal n is blocked in the calling thread. */
 uint64_t plait__os_signals_blocked(void);
 
+/* Bit n-1: signal n is pending, for the calling thread or the process. */
+uint64_t plait__os_signals_pending(void);
+
 /* In a child that runs our code only: handlers of the host are taken away (default action),
  * `ignored` are ignored, nothing is blocked but `blocked`. Both are sets of bits as above. */
 void plait__os_signals_own(uint64_t ignored, uint64_t blocked);

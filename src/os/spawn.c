@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -104,19 +103,15 @@ static int run_child(void *arg)
     const struct plait__spawn *spawn = child->spawn;
 
     sigemptyset(&none);
-    if (spawn->new_group && setpgid(0, 0) < 0)
-        return fail_at(child, "setpgid");
+    int rc = plait__os_child_set_up(&spawn->child, &child->step);
+    if (rc < 0) {
+        errno = -rc;
+        return fail_at(child, child->step);
+    }
     if (spawn->dies_with_parent && plait__os_die_with_parent(child->parent, SIGKILL) < 0) {
         errno = ESRCH;
         return fail_at(child, "parent");
     }
-    for (int fd = 0; fd < 3; fd++)
-        if (dup2(spawn->fds[fd], fd) < 0)
-            return fail_at(child, "dup2");
-    if (spawn->cwd != NULL && chdir(spawn->cwd) < 0)
-        return fail_at(child, "chdir");
-    if (spawn->has_nice && setpriority(PRIO_PROCESS, 0, spawn->nice) < 0)
-        return fail_at(child, "nice");
     set_dispositions(spawn);
     sigprocmask(SIG_SETMASK, &none, NULL); /* last: from here a signal may end us */
     exec_file(child);

@@ -33,7 +33,7 @@ static struct plait__spawn prepare(const char *file, char *const *argv)
     return (struct plait__spawn){ .file = file,
                                   .argv = argv,
                                   .envp = no_env,
-                                  .fds = { null_fd, out[1], null_fd },
+                                  .child.fds = { null_fd, out[1], null_fd },
                                   .stack = plait__os_spawn_stack() };
 }
 
@@ -93,10 +93,10 @@ TEST(nothing_but_0_1_and_2_is_inherited)
 TEST(directory_niceness_and_group_are_set)
 {
     struct plait__spawn spawn = prepare(NULL, NULL);
-    spawn.cwd = "/usr";
-    spawn.nice = 13;
-    spawn.has_nice = true;
-    spawn.new_group = true;
+    spawn.child.directory = "/usr";
+    spawn.child.nice = 13;
+    spawn.child.has_nice = true;
+    spawn.child.new_group = true;
     CHECK_STR(shell(&spawn, "pwd; nice; read -r pid name state parent group rest </proc/$$/stat; "
                             "[ \"$group\" = \"$pid\" ] && echo leads"),
               "/usr\n13\nleads\n");
@@ -170,7 +170,7 @@ TEST(a_directory_that_is_not_there_fails_at_chdir)
 {
     struct plait__spawn spawn = prepare("true", NULL);
 
-    spawn.cwd = "/nonexistent";
+    spawn.child.directory = "/nonexistent";
     check_fails(&spawn, ENOENT, "chdir");
 }
 
@@ -178,7 +178,7 @@ TEST(a_descriptor_that_is_none_fails_at_dup2)
 {
     struct plait__spawn spawn = prepare("true", NULL);
 
-    spawn.fds[1] = 999;
+    spawn.child.fds[1] = 999;
     check_fails(&spawn, EBADF, "dup2");
 }
 

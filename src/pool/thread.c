@@ -91,6 +91,8 @@ static int create(plait_pool *pool, const plait_pool_opts *opts)
     pool->executor = gang;
     if (rc == 0 && pool->kind == PLAIT_COROUTINE)
         rc = plait__coroutine_get_loop(&gang->loop);
+    if (rc == 0 && gang->loop != NULL)
+        gang->loop_number = plait__loop_number(gang->loop);
     for (size_t i = 0; rc == 0 && i < opts->workers; i++)
         rc = plait__gang_start_worker(gang);
     if (rc < 0) {
@@ -256,21 +258,61 @@ static int cancel(plait_pool *pool, struct plait__job *job, bool kill)
 
 /* ---- size and end ---- */
 
+static int start_missing(struct plait__gang *gang, size_t workers)
+{
+    int rc = 0;
+
+    while (rc == 0 && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) < workers)
+        rc = plait__gang_start_worker(gang);
+    if (rc == -EAGAIN && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) >= workers)
+        rc = 0; /* others have started some */
+    return rc;
+}
+
+/* In the loop of the pool's coroutines. The pool may have ended meanwhile; its memory is there. */
+static int start_missing_here(void *arg)
+{
+    plait_pool *pool = arg;
+    struct plait__share *visit = plait__pool_enter(pool);
+
+    if (visit != NULL) {
+        struct plait__gang *gang = pool->executor;
+        /* without memory they begin as jobs come in */
+        start_missing(gang, __atomic_load_n(&gang->n_wanted, __ATOMIC_SEQ_CST));
+        plait__pool_leave(pool, visit);
+    }
+    plait__pool_unref(pool);
+    return 0;
+}
+
+/* Coroutines begin on their own loop only. */
+static int start_missing_there(plait_pool *pool)
+{
+    struct plait__gang *gang = pool->executor;
+    int rc;
+
+    plait__mutex_lock(&pool->lock);
+    pool->n_holders++;
+    plait__mutex_unlock(&pool->lock);
+    rc = plait__coroutine_call(gang->loop, gang->loop_number, start_missing_here, pool);
+    if (rc < 0)
+        plait__pool_unref(pool);
+    return rc == -ESRCH ? 0 : rc; /* that loop has ended, and runs nothing any more */
+}
+
 static int resize(plait_pool *pool, size_t workers)
 {
     struct plait__gang *gang = pool->executor;
     uint32_t wanted = (uint32_t)workers, before;
-    int rc = 0;
+    int rc;
 
     if (workers == 0 || workers > PLAIT__GANG_MOST)
         return -EINVAL;
     before = __atomic_exchange_n(&gang->n_wanted, wanted, __ATOMIC_SEQ_CST);
-    /* coroutines begin on their own loop only: there, as jobs come in */
-    while (rc == 0 && (gang->loop == NULL || gang->loop == plait__loop_here()) &&
-           __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) < workers)
-        rc = plait__gang_start_worker(gang);
-    if (rc == -EAGAIN && __atomic_load_n(&gang->n_there, __ATOMIC_SEQ_CST) >= workers)
-        rc = 0;
+    if (gang->loop == NULL || gang->loop == plait__loop_here())
+        rc = start_missing(gang, workers);
+    else
+        rc = start_missing_there(pool);
     if (rc < 0) /* as it was, unless somebody else wants something else by now */
         __atomic_compare_exchange_n(&gang->n_wanted, &wanted, before, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_SEQ_CST);

@@ -91,6 +91,7 @@ struct plait__worker {
 struct plait__gang {
     plait_pool *pool;         /* const */
     struct plait__loop *loop; /* const: of coroutines: which runs them all; NULL: threads */
+    uint64_t loop_number;     /* const: which use of it */
     uint32_t *bell;           /* const: of ends */
     plait_pool_init_fn *init; /* const, these too */
     void *init_arg;

@@ -43,8 +43,10 @@ int plait_loops_start(unsigned threads)
     for (unsigned i = 0; i < threads && rc == 0; i++) {
         plait_task *task = NULL;
         rc = plait_task_start(&task, PLAIT_THREAD, help, NULL, &opts);
-        if (rc == 0)
-            plait__task_unref(task); /* nobody joins it, and a destroy would end it */
+        if (rc < 0)
+            break;
+        plait__task_delist(task); /* it is plait's, no child of the caller's */
+        plait__task_unref(task);  /* nobody joins it, and a destroy would end it */
     }
     return rc;
 }

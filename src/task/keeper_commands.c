@@ -366,16 +366,16 @@ static int start(struct kept *kept, const struct keeper_request *request, char *
 {
     char id[KEEPER_ENV_BYTES], slot[SLOT_ENV_BYTES];
     char *ours[] = { id, slot };
-    struct plait__spawn spawn = { .fds = { fds[0], fds[1], fds[2] },
-                                  .nice = request->nice,
-                                  .has_nice = request->has_nice,
-                                  .new_group = true,
+    struct plait__spawn spawn = { .child = { .fds = { fds[0], fds[1], fds[2] },
+                                             .nice = request->nice,
+                                             .has_nice = request->has_nice,
+                                             .new_group = true },
                                   .dies_with_parent = true,
                                   .ignored = request->ignored,
                                   .defaulted = keeper.ours_ignored & ~request->ignored,
                                   .stack = keeper.stack };
     const char *step = "keeper";
-    char **strings = plait__keeper_cut_words(bytes, request, &spawn.file, &spawn.cwd);
+    char **strings = plait__keeper_cut_words(bytes, request, &spawn.file, &spawn.child.directory);
     char **environment = NULL;
     pid_t pid = -ENOMEM;
 

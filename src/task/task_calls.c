@@ -37,6 +37,19 @@ static int keep_before_threads(void)
     return rc == PLAIT_ETHREADS ? 0 : rc; /* the host has threads of its own already */
 }
 
+/* What is not there yet, and what another kind than a process does not have. */
+static int check_opts(plait_kind kind, const plait_task_opts *opts)
+{
+    if (opts->method > PLAIT_START_FORKSERVER)
+        return -EINVAL;
+    if (kind != PLAIT_PROCESS && (opts->method != 0 || opts->tree || opts->process != NULL))
+        return -ENOTSUP;
+    return opts->method > PLAIT_START_FORK || opts->tree || opts->with_threads ||
+                   opts->process != NULL || opts->arg_bytes > 0 || opts->table != NULL
+               ? -ENOTSUP
+               : 0;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */
 int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
                            const plait_task_opts *opts, size_t opts_bytes)
@@ -49,7 +62,9 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
         return rc;
     if (ret == NULL || fn == NULL || kind < PLAIT_PROCESS || kind > PLAIT_COROUTINE)
         return -EINVAL;
-    rc = kind == PLAIT_THREAD ? keep_before_threads() : 0;
+    rc = check_opts(kind, &ours);
+    if (rc == 0 && kind == PLAIT_THREAD)
+        rc = keep_before_threads();
     if (rc < 0)
         return rc;
     if (kind == PLAIT_COROUTINE)

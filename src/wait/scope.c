@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-/* Of a thread that is no task. Nobody has it asked to end: masked, it sleeps as such a thread does. */
+/* Of a thread that is no task. A loop that is made while it is there keeps it. */
 static _Thread_local struct plait__sleeper bare_sleeper;
 
 static struct plait__sleeper *get_sleeper(void)
@@ -21,7 +21,7 @@ static struct plait__sleeper *get_sleeper(void)
 
     if (sleeper == NULL) {
         sleeper = &bare_sleeper;
-        *sleeper = (struct plait__sleeper){ .masks = 1 };
+        *sleeper = (struct plait__sleeper){ .is_bare = true };
         plait__sleeper_set_current(sleeper);
     }
     return sleeper;

@@ -61,6 +61,7 @@ struct plait__sleeper {
     int64_t until_ns; /* owner task: from then on it counts as asked to end; 0: never */
     int64_t scope_ns; /* owner task: no wait is longer than until then; 0: there is no such scope */
     uint32_t scope_masks;       /* owner task: unless it has put on more masks than these since */
+    bool is_bare;               /* const: of a thread that is no task: nobody can ask it to end */
     const uint32_t *word;       /* owner task: parked until it changes; NULL: by something else */
     const uint32_t *said;       /* owner task: the word of which `kind` was said last */
     enum plait__wait_kind kind; /* owner task */
@@ -119,7 +120,7 @@ static inline bool plait__may_spin(void)
 /* A thread that nobody can cancel, or that has put it off. */
 static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)
 {
-    return sleeper == NULL || (sleeper->ops == NULL && sleeper->masks > 0);
+    return sleeper == NULL || (sleeper->ops == NULL && (sleeper->masks > 0 || sleeper->is_bare));
 }
 
 /* The running task is about to wait for that word, which is of such a thing. */

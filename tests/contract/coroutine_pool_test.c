@@ -321,6 +321,59 @@ static void cancel_jobs_with_coroutines(plait_kind kind)
     plait_pool_destroy(pool);
 }
 
+/* ---- a pool of coroutines, and another thread ---- */
+
+static plait_event second_runs;
+
+static int wait_for_second(const void *in, void *out, void *ctx)
+{
+    (void)in;
+    (void)out;
+    (void)ctx;
+    add(&board->n_jobs);
+    return plait_event_wait(&second_runs, PLAIT_FOREVER);
+}
+
+static int be_second(const void *in, void *out, void *ctx)
+{
+    (void)in;
+    (void)out;
+    (void)ctx;
+    return plait_event_set(&second_runs);
+}
+
+static int grow(void *arg)
+{
+    (void)arg;
+    while (load(&board->n_jobs) == 0)
+        plait_sleep(plait_after_ms(1));
+    return plait_pool_resize(pool, 2);
+}
+
+TEST_LIMIT(another_thread_makes_a_pool_of_coroutines_larger_at_once, 30)
+{
+    plait_pool_opts opts = { .workers = 1 };
+    plait_future *futures[2];
+    plait_task *thread = NULL;
+
+    prepare(PLAIT_THREAD);
+    plait_pool_destroy(pool);
+    CHECK_INT(plait_pool_create(&pool, PLAIT_COROUTINE, &opts), 0);
+    CHECK_INT(plait_task_start(&thread, PLAIT_THREAD, grow, NULL, NULL), 0);
+    CHECK_INT(
+        plait_pool_submit(pool, &futures[0], &(plait_job){ .fn = wait_for_second }, PLAIT_FOREVER),
+        0);
+    CHECK_INT(plait_pool_submit(pool, &futures[1], &(plait_job){ .fn = be_second }, PLAIT_FOREVER),
+              0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(plait_future_wait(futures[i], PLAIT_FOREVER), 0);
+        plait_future_unref(futures[i]);
+    }
+    CHECK_INT(plait_task_join(thread, PLAIT_FOREVER), 0);
+    plait_task_destroy(thread);
+    plait_pool_destroy(pool);
+}
+
 TEST_LIMIT(a_job_of_a_thread_with_coroutines_is_asked_to_end, 30)
 {
     cancel_jobs_with_coroutines(PLAIT_THREAD);

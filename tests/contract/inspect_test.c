@@ -139,6 +139,19 @@ TEST(it_is_told_again_only_when_somebody_has_run_since)
     end_all();
 }
 
+TEST(it_is_told_also_when_the_first_coroutine_was_started_in_a_scope)
+{
+    plait_scope scope;
+
+    listen();
+    CHECK_INT(plait_scope_enter(&scope, plait_after_ms(60000)), 0);
+    start(wait_for_ever, NULL, NULL);
+    plait_scope_leave(&scope);
+    CHECK_INT(plait_event_wait(&never, PLAIT_FOREVER), -EDEADLK);
+    CHECK_INT(count("all tasks of thread", "wait"), 1);
+    end_all();
+}
+
 TEST(who_goes_on_waiting_is_told_once)
 {
     char text[65536];

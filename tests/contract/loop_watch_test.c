@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,15 +25,42 @@ static void block(int number)
     CHECK_INT(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
 }
 
-/* Runs fn in a coroutine, while another one counts: it is not kept from running. */
-static int n_ticks, is_over;
+/* What makes something ready does so a moment after it was allowed to: by who is about to wait, or, if
+ * that is a coroutine, by another one, which is not kept from running. */
+static uint32_t *is_allowed; /* atomic; shared with children */
+static bool by_other, is_asked, is_over;
 
-static int tick(void *arg)
+static void prepare(void)
+{
+    is_allowed =
+        mmap(NULL, sizeof *is_allowed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(is_allowed != MAP_FAILED);
+}
+
+static void allow(void)
+{
+    is_asked = by_other;
+    if (!by_other)
+        __atomic_store_n(is_allowed, 1, __ATOMIC_SEQ_CST);
+}
+
+static int allow_when_asked(void *arg)
 {
     (void)arg;
-    for (; !is_over; n_ticks++)
+    while (!is_over) {
         plait_sleep(plait_after_ms(1));
+        if (is_asked)
+            __atomic_store_n(is_allowed, 1, __ATOMIC_SEQ_CST);
+        is_asked = false;
+    }
     return 0;
+}
+
+static void await_leave(void)
+{
+    while (__atomic_exchange_n(is_allowed, 0, __ATOMIC_SEQ_CST) == 0)
+        usleep(500);
+    usleep(5000);
 }
 
 static void in_coroutine(plait_task_fn *fn, void *arg)
@@ -40,14 +68,13 @@ static void in_coroutine(plait_task_fn *fn, void *arg)
     plait_task *task = NULL;
     plait_outcome end;
 
-    n_ticks = is_over = 0;
-    CHECK_INT(plait_go(tick, NULL), 0);
+    by_other = true;
+    CHECK_INT(plait_go(allow_when_asked, NULL), 0);
     CHECK_INT(plait_task_start(&task, PLAIT_COROUTINE, fn, arg, NULL), 0);
     CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
     CHECK_INT(plait_task_outcome(task, &end), 0);
     CHECK_INT(end.code, 0);
-    CHECK(n_ticks > 0);
-    is_over = 1;
+    is_over = true;
     plait_task_destroy(task);
 }
 
@@ -69,6 +96,7 @@ TEST(a_pending_signal_is_told_at_once)
 TEST(a_signal_that_is_not_blocked_is_refused)
 {
     sigset_t before, after;
+    plait_waitable on;
 
     block(SIGUSR1);
     pthread_sigmask(SIG_BLOCK, NULL, &before);
@@ -77,6 +105,10 @@ TEST(a_signal_that_is_not_blocked_is_refused)
     CHECK_INT(plait_signal_wait(NULL, 1, PLAIT_NOWAIT), -EINVAL);
     CHECK_INT(plait_signal_wait((int[]){ 0 }, 1, PLAIT_NOWAIT), -EINVAL);
     CHECK_INT(plait_signal_wait((int[]){ 1000 }, 1, PLAIT_NOWAIT), -EINVAL);
+    CHECK_INT(plait_on_signal(&on, SIGUSR2), -EINVAL);
+    CHECK_INT(plait_on_signal(&on, 0), -EINVAL);
+    CHECK_INT(plait_on_signal(&on, 1000), -EINVAL);
+    CHECK_INT(plait_on_signal(NULL, SIGUSR1), -EINVAL);
     pthread_sigmask(SIG_BLOCK, NULL, &after);
     CHECK(sigismember(&after, SIGUSR2) == 0 && sigismember(&after, SIGUSR1) == 1);
     CHECK_INT(sigismember(&before, SIGUSR2), 0);
@@ -84,16 +116,16 @@ TEST(a_signal_that_is_not_blocked_is_refused)
 
 static void *signal_late(void *arg)
 {
-    (void)arg;
-    usleep(5000);
+    await_leave();
     kill(getpid(), SIGUSR1);
-    return NULL;
+    return arg;
 }
 
 static int await_signal(void *arg)
 {
     (void)arg;
     CHECK_INT(plait_signal_wait(both, 2, plait_after_ms(1)), -ETIMEDOUT);
+    allow();
     CHECK_INT(plait_signal_wait(both, 2, PLAIT_FOREVER), SIGUSR1);
     return 0;
 }
@@ -102,6 +134,7 @@ TEST(a_signal_wakes_who_waits_for_it)
 {
     pthread_t thread;
 
+    prepare();
     block(SIGUSR1);
     block(SIGUSR2);
     CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
@@ -112,15 +145,156 @@ TEST(a_signal_wakes_who_waits_for_it)
     pthread_join(thread, NULL);
 }
 
+static plait_event never;
+
+static int select_signal(void *arg)
+{
+    plait_waitable on[2];
+
+    (void)arg;
+    CHECK_INT(plait_on_signal(&on[0], SIGUSR2), 0);
+    CHECK_INT(plait_on_signal(&on[1], SIGUSR1), 0);
+    CHECK_INT(plait_select(on, 2, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_select(on, 2, plait_after_ms(1)), -ETIMEDOUT);
+    allow();
+    CHECK_INT(plait_select(on, 2, PLAIT_FOREVER), 1);
+    CHECK_INT(plait_select(on, 2, PLAIT_NOWAIT), 1); /* it was not taken */
+    CHECK_INT(plait_signal_wait(both, 2, PLAIT_NOWAIT), SIGUSR1);
+    CHECK_INT(plait_select(on, 2, PLAIT_NOWAIT), -ETIMEDOUT);
+    return 0;
+}
+
+static int count_fds(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 1000; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+TEST(a_signal_is_selected_on_and_taken_afterwards)
+{
+    pthread_t thread;
+    int n_fds;
+
+    prepare();
+    block(SIGUSR1);
+    block(SIGUSR2);
+    n_fds = count_fds();
+    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
+    CHECK_INT(select_signal(NULL), 0);
+    pthread_join(thread, NULL);
+    CHECK_INT(count_fds(), n_fds); /* what a select has for it is gone with the select */
+    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
+    in_coroutine(select_signal, NULL);
+    pthread_join(thread, NULL);
+}
+
+static int select_signal_and_word(void *arg)
+{
+    plait_waitable on[2];
+
+    (void)arg;
+    CHECK_INT(plait_on_signal(&on[0], SIGUSR1), 0);
+    CHECK_INT(plait_event_on_set(&on[1], &never), 0);
+    allow();
+    CHECK_INT(plait_select(on, 2, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_signal_wait(both, 1, PLAIT_NOWAIT), SIGUSR1);
+    return 0;
+}
+
+TEST(a_signal_is_selected_on_beside_a_word)
+{
+    pthread_t thread;
+
+    prepare();
+    block(SIGUSR1);
+    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
+    CHECK_INT(select_signal_and_word(NULL), 0);
+    pthread_join(thread, NULL);
+    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
+    in_coroutine(select_signal_and_word, NULL);
+    pthread_join(thread, NULL);
+}
+
+/* ---- descriptors ---- */
+
+static int fds[2];
+
+static int await_fd(void *arg)
+{
+    char byte;
+
+    (void)arg;
+    CHECK_INT(plait_fd_wait(fds[0], PLAIT_READABLE, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_fd_wait(fds[0], PLAIT_READABLE, plait_after_ms(1)), -ETIMEDOUT);
+    allow();
+    CHECK_INT(plait_fd_wait(fds[0], PLAIT_READABLE, PLAIT_FOREVER), PLAIT_READABLE);
+    CHECK_INT(read(fds[0], &byte, 1), 1);
+    return 0;
+}
+
+static void *write_byte_late(void *arg)
+{
+    await_leave();
+    CHECK_INT(write(fds[1], "x", 1), 1);
+    return arg;
+}
+
+TEST(a_descriptor_is_waited_for)
+{
+    pthread_t thread;
+
+    prepare();
+    CHECK_INT(pipe(fds), 0);
+    CHECK_INT(pthread_create(&thread, NULL, write_byte_late, NULL), 0);
+    CHECK_INT(await_fd(NULL), 0);
+    pthread_join(thread, NULL);
+    CHECK_INT(pthread_create(&thread, NULL, write_byte_late, NULL), 0);
+    in_coroutine(await_fd, NULL);
+    pthread_join(thread, NULL);
+    CHECK_INT(plait_fd_wait(fds[1], PLAIT_READABLE | PLAIT_WRITABLE, PLAIT_NOWAIT), PLAIT_WRITABLE);
+    close(fds[0]); /* a write would fail, and not wait */
+    CHECK_INT(plait_fd_wait(fds[1], PLAIT_WRITABLE, PLAIT_FOREVER), PLAIT_WRITABLE);
+    CHECK_INT(plait_fd_wait(-1, PLAIT_READABLE, PLAIT_NOWAIT), -EBADF);
+    CHECK_INT(plait_fd_wait(fds[1], 0, PLAIT_NOWAIT), -EINVAL);
+    CHECK_INT(plait_fd_wait(fds[1], 4, PLAIT_NOWAIT), -EINVAL);
+}
+
+static int wait_for_fd(void *arg)
+{
+    (void)arg;
+    return plait_fd_wait(fds[0], PLAIT_READABLE, PLAIT_FOREVER);
+}
+
+TEST(who_waits_for_a_descriptor_can_be_asked_to_end)
+{
+    static const plait_kind kinds[] = { PLAIT_THREAD, PLAIT_COROUTINE };
+
+    CHECK_INT(pipe(fds), 0);
+    for (size_t i = 0; i < 2; i++) {
+        plait_task *task = NULL;
+        plait_outcome end;
+        CHECK_INT(plait_task_start(&task, kinds[i], wait_for_fd, NULL, NULL), 0);
+        plait_sleep(plait_after_ms(5));
+        CHECK_INT(plait_task_terminate(task), 0);
+        CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+        CHECK_INT(plait_task_outcome(task, &end), 0);
+        CHECK_INT(end.kind, PLAIT_CANCELLED);
+        plait_task_destroy(task);
+    }
+}
+
 /* ---- processes ---- */
 
-static pid_t fork_sleeper(int us)
+static pid_t fork_sleeper(void)
 {
     pid_t pid = fork();
 
     CHECK(pid >= 0);
     if (pid == 0) {
-        usleep((useconds_t)us);
+        await_leave();
         _exit(3);
     }
     return pid;
@@ -128,24 +302,59 @@ static pid_t fork_sleeper(int us)
 
 static int await_process(void *arg)
 {
+    CHECK_INT(plait_pid_wait(*(pid_t *)arg, PLAIT_NOWAIT), -ETIMEDOUT);
+    allow();
     CHECK_INT(plait_pid_wait(*(pid_t *)arg, PLAIT_FOREVER), 0);
     return 0;
 }
 
 TEST(the_end_of_a_foreign_process_is_waited_for_and_it_is_not_reaped)
 {
-    pid_t pid = fork_sleeper(20000);
+    pid_t pid;
     int status;
 
-    CHECK_INT(plait_pid_wait(pid, PLAIT_NOWAIT), -ETIMEDOUT);
+    prepare();
+    pid = fork_sleeper();
     CHECK_INT(await_process(&pid), 0);
     CHECK_INT(test_waitpid(pid, &status, 0), pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
     CHECK_INT(plait_pid_wait(pid, PLAIT_NOWAIT), -ESRCH);
     CHECK_INT(plait_pid_wait(0, PLAIT_NOWAIT), -EINVAL);
-    pid = fork_sleeper(20000);
+    pid = fork_sleeper();
     in_coroutine(await_process, &pid);
     CHECK_INT(test_waitpid(pid, &status, 0), pid);
+}
+
+static int select_pid(void *arg)
+{
+    plait_waitable on[2] = { { 0 } };
+
+    CHECK_INT(plait_on_pid(&on[1], *(pid_t *)arg), 0);
+    CHECK_INT(plait_select(on, 2, PLAIT_NOWAIT), -ETIMEDOUT);
+    CHECK_INT(plait_select(on, 2, plait_after_ms(1)), -ETIMEDOUT);
+    allow();
+    CHECK_INT(plait_select(on, 2, PLAIT_FOREVER), 1);
+    CHECK_INT(plait_select(on, 2, PLAIT_NOWAIT), 1);
+    CHECK_INT(test_waitpid(*(pid_t *)arg, NULL, 0), *(pid_t *)arg); /* it was not reaped */
+    CHECK_INT(plait_select(on, 2, PLAIT_NOWAIT), 1);
+    return 0;
+}
+
+TEST(the_end_of_a_foreign_process_is_selected_on)
+{
+    plait_waitable on;
+    int n_fds = count_fds();
+    pid_t pid;
+
+    prepare();
+    pid = fork_sleeper();
+    CHECK_INT(select_pid(&pid), 0);
+    CHECK_INT(count_fds(), n_fds);
+    CHECK_INT(plait_on_pid(&on, pid), -ESRCH);
+    CHECK_INT(plait_on_pid(&on, 0), -EINVAL);
+    CHECK_INT(plait_on_pid(NULL, getpid()), -EINVAL);
+    pid = fork_sleeper();
+    in_coroutine(select_pid, &pid);
 }
 
 /* ---- files ---- */
@@ -204,15 +413,15 @@ TEST(what_happens_in_a_directory_is_told_in_order)
 
 static void *write_late(void *arg)
 {
-    (void)arg;
-    usleep(5000);
+    await_leave();
     write_file();
-    return NULL;
+    return arg;
 }
 
 static int await_file(void *arg)
 {
     (void)arg;
+    allow();
     expect(PLAIT_WATCH_CREATED, "file");
     return 0;
 }
@@ -221,6 +430,7 @@ TEST(a_change_wakes_who_waits_for_it)
 {
     pthread_t thread;
 
+    prepare();
     for (int i = 0; i < 2; i++) {
         open_watch();
         CHECK_INT(pthread_create(&thread, NULL, write_late, NULL), 0);

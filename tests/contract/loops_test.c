@@ -136,6 +136,14 @@ TEST(what_has_begun_stays_in_its_thread)
     CHECK_INT(sum, TASKS);
 }
 
+TEST(its_threads_are_nobodys_children)
+{
+    CHECK_INT(plait_loops_start(2), 0);
+    CHECK_INT(plait_task_children(NULL, 0), 0);
+    run_to_end(start_sleepers, NULL);
+    CHECK_INT(plait_task_children(NULL, 0), 0);
+}
+
 static int start_loops(void *arg)
 {
     (void)arg;
