@@ -105,6 +105,7 @@ set(PLAIT_LIBRARY_SOURCES
     # loop: what runs the coroutines of a thread
     src/loop/balance.c
     src/loop/host.c
+    src/loop/idle.c
     src/loop/life.c
     src/loop/look.c
     src/loop/outside.c
@@ -121,6 +122,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/coroutine.c
     src/task/coroutine_calls.c
     src/task/dump.c
+    src/task/failure.c
     src/task/generator.c
     src/task/group.c
     src/task/group_calls.c
@@ -139,9 +141,16 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/task.c
     src/task/task_calls.c
     src/task/thread.c
+    src/task/timer.c
     src/task/verdict.c
     src/task/version.c
     src/task/watchdog.c
+    # subprocess: other programs, fed and drained
+    src/subprocess/life.c
+    src/subprocess/run.c
+    src/subprocess/spawn.c
+    src/subprocess/start.c
+    src/subprocess/talk.c
     # pool: pools, futures, maps
     src/pool/bell.c
     src/pool/create.c
@@ -153,6 +162,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/pool/hints.c
     src/pool/imap.c
     src/pool/imap_batch.c
+    src/pool/lazy.c
     src/pool/map.c
     src/pool/map_calls.c
     src/pool/offload.c

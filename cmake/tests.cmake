@@ -110,6 +110,15 @@ target_link_libraries(stress-pool_storm-test PRIVATE plait-harness plait-flags p
 set_target_properties(stress-pool_storm-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 plait_register(stress-pool_storm stress TIMEOUT 300 COMMAND stress-pool_storm-test)
 
+# The storm over programs with several loops, and the soak, which is long when it is asked to.
+foreach(name loops_storm soak)
+    file(GLOB files CONFIGURE_DEPENDS tests/stress/${name}*.c)
+    add_executable(stress-${name}-test ${files})
+    target_link_libraries(stress-${name}-test PRIVATE plait-harness plait-flags plait-static)
+    set_target_properties(stress-${name}-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
+    plait_register(stress-${name} stress TIMEOUT 120 COMMAND stress-${name}-test)
+endforeach()
+
 # What the contract of pools loads when its workers are long there.
 add_library(pool-late MODULE tests/contract/pool_late.c)
 target_link_libraries(pool-late PRIVATE plait-flags)

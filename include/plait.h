@@ -11,11 +11,13 @@
 #include <plait/error.h>
 #include <plait/event.h>
 #include <plait/export.h>
+#include <plait/failure.h>
 #include <plait/future.h>
 #include <plait/generator.h>
 #include <plait/group.h>
 #include <plait/init.h>
 #include <plait/inspect.h>
+#include <plait/lazy.h>
 #include <plait/local.h>
 #include <plait/lock.h>
 #include <plait/log.h>
@@ -39,8 +41,10 @@
 #include <plait/shared_array.h>
 #include <plait/shared_list.h>
 #include <plait/shared_number.h>
+#include <plait/subprocess.h>
 #include <plait/task.h>
 #include <plait/time.h>
+#include <plait/timer.h>
 #include <plait/waitable.h>
 #include <plait/watch.h>
 

@@ -41,6 +41,7 @@
 
 #include <plait/export.h>
 #include <plait/task.h>
+#include <plait/time.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -119,6 +120,26 @@ PLAIT_API int plait_go_after(plait_task **ret, int64_t ms, plait_task_fn *fn, vo
  *   Since     0.1
  */
 PLAIT_API void plait_yield(void);
+
+/* Give way until nothing else is ready in this thread: gevent's idle. A task that does a piece of work
+ * and says this, again and again, works only while the thread would sleep otherwise:
+ *
+ *     while (plait_idle(PLAIT_FOREVER) == 0 && n_old > 0)
+ *         n_old -= drop_some();
+ *
+ * Several such tasks take turns. In a foreign loop they are something to do: plait_loop_fd tells of
+ * them, and each plait_loop_run lets them go on a few times.
+ *
+ *   until     how long to give way.
+ *   Blocks    until no other task of this thread can go on, or the deadline. A cancellation point,
+ *             also when nothing else is ready.
+ *   From      any task; without a loop in this thread there is nothing else.
+ *   Errors    -ETIMEDOUT  others were ready all the time.
+ *             -ECANCELED  the caller was asked to end.
+ *   Fork      usable in the child.
+ *   Since     0.1
+ */
+PLAIT_API int plait_idle(plait_deadline until);
 
 PLAIT_END
 

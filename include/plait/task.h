@@ -323,6 +323,19 @@ PLAIT_API int plait_task_fd(const plait_task *task);
  */
 PLAIT_API plait_task *plait_task_current(void);
 
+/* The task that this process began as: Python's main_thread.
+ *
+ *   Returns   never NULL. In a process task it is that task, else one of kind PLAIT_PROCESS that
+ *             nobody started. Owned by plait: do not destroy it.
+ *   Blocks    no.
+ *   From      any task.
+ *   Errors    none.
+ *   Fork      in a child forked by plait it is the new task; in one forked by the host it is a main
+ *             task of its own.
+ *   Since     0.1
+ */
+PLAIT_API plait_task *plait_task_main(void);
+
 /* The task that started this one.
  *
  *   task      the task.

@@ -108,11 +108,17 @@ static int64_t first_timer(const struct plait__loop *loop)
     return until.ns;
 }
 
-static bool has_ready(const struct plait__loop *loop)
+bool plait__loop_has_ready(const struct plait__loop *loop)
 {
     if (loop->first_fresh == NULL && loop->is_balanced && plait__balance_has_any())
         return true;
     return loop->first != NULL || (loop->first_fresh != NULL && !loop->lacks_stacks);
+}
+
+/* An idler is something to do, too. */
+static bool has_work(const struct plait__loop *loop)
+{
+    return plait__loop_has_ready(loop) || !plait__list_is_empty(&loop->idlers);
 }
 
 void plait__host_arm(struct plait__loop *loop)
@@ -130,7 +136,7 @@ void plait__host_arm(struct plait__loop *loop)
     loop->is_armed = true;
     /* seq_cst: the partner is who posts, as of a loop that goes to sleep */
     __atomic_store_n(&loop->sleeping, PLAIT__LOOP_ON_HOST, __ATOMIC_SEQ_CST);
-    if (has_ready(loop) || plait__loop_has_post(loop) ||
+    if (has_work(loop) || plait__loop_has_post(loop) ||
         __atomic_load_n(&loop->look, __ATOMIC_SEQ_CST) != NULL)
         plait__host_rouse(loop);
 }
@@ -151,8 +157,10 @@ int plait__loop_run(struct plait__loop *loop, plait_deadline until)
 {
     int rc = 0;
 
-    for (int i = 0; i == 0 || (has_ready(loop) && i < ROUNDS); i++) {
+    for (int i = 0; i == 0 || (has_work(loop) && i < ROUNDS); i++) {
         plait__loop_look_outside(loop);
+        if (!plait__loop_has_ready(loop))
+            plait__idle_wake(loop);
         plait__strand_yield();
     }
     while (rc == 0 && plait__loop_count(loop) > 0) {

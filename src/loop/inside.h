@@ -37,6 +37,7 @@ struct plait__loop {
     struct plait__list strands;
     size_t n_strands;
     struct plait__heap timers; /* has room for all strands */
+    struct plait__list idlers; /* idle.c: who waits until nothing is ready */
     struct plait__outside_table outside;
     struct plait__stacks stacks;
     const struct plait__poller_ops *poller_ops;
@@ -87,6 +88,13 @@ void plait__look_delist(struct plait__loop *loop);
 void plait__look_forget(void);
 /* Does what is wanted, if anything is. */
 void plait__look_serve(struct plait__loop *loop);
+/* Nothing is ready, and it would sleep now. Lets an idler go, unless a look at the descriptors finds
+ * something else. False: there is no idler. */
+bool plait__idle_begin(struct plait__loop *loop);
+/* Lets the first one go. False: there is none. */
+bool plait__idle_wake(struct plait__loop *loop);
+/* Is anything there to be run but the running strand and idlers? */
+bool plait__loop_has_ready(const struct plait__loop *loop);
 /* Looks outside, without sleeping. */
 void plait__loop_look_outside(struct plait__loop *loop);
 /* The root goes on, in a loop that is hosted; it waits in plait again; and something is ready while

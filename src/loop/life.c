@@ -118,6 +118,7 @@ int plait__loop_get(struct plait__loop **ret)
         if (loop == NULL)
             return -ENOMEM;
         plait__list_init(&loop->strands);
+        plait__list_init(&loop->idlers);
         if (plait__heap_reserve(&loop->timers, 1) < 0) {
             free(loop);
             return -ENOMEM;

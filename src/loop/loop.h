@@ -130,6 +130,8 @@ _Noreturn void plait__strand_leave(struct plait__strand *strand);
 void plait__strand_ready(struct plait__strand *strand);
 /* Let all others that are ready run first. */
 void plait__strand_yield(void);
+/* Wait until no other is ready; in a thread without a loop that is so. 0, -ETIMEDOUT, -ECANCELED. */
+int plait__strand_idle(plait_deadline until);
 /* Hand a coroutine's stack back, from any thread; not while it is in use. */
 void plait__strand_free_stack(struct plait__strand *strand);
 

@@ -341,7 +341,7 @@ static struct plait__strand *take_next(struct plait__loop *loop)
     while ((strand = take_ready(loop)) == NULL) {
         look_near(loop);
         if (loop->first == NULL && (loop->first_fresh == NULL || loop->lacks_stacks) &&
-            !plait__balance_take(loop))
+            !plait__balance_take(loop) && !plait__idle_begin(loop))
             go_to_sleep(loop);
     }
     plait__balance_is_fed(loop);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,25 @@ int plait__os_set_nonblocking(int fd)
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     return 0;
+}
+
+ssize_t plait__os_write_quietly(int fd, const void *bytes, size_t n)
+{
+    static const struct timespec now;
+    sigset_t ours, old, pending;
+    ssize_t rc;
+
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &ours, &old);
+    sigpending(&pending);
+    rc = write(fd, bytes, n);
+    rc = rc < 0 ? -errno : rc;
+    /* that of a write is sent to the thread: it comes before one for the process */
+    if (rc == -EPIPE && sigismember(&pending, SIGPIPE) == 0)
+        sigtimedwait(&ours, NULL, &now);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
 }
 
 int plait__os_dup_above(int fd, int lowest)

@@ -31,6 +31,9 @@ int plait__os_fd_is_readable(int fd);
 
 int plait__os_pipe(int ret_fds[2]);
 int plait__os_set_nonblocking(int fd);
+/* A write that raises no SIGPIPE, and takes none away that somebody else has sent: how many bytes, or
+ * -errno (-EPIPE, -EAGAIN, -EINTR …). */
+ssize_t plait__os_write_quietly(int fd, const void *bytes, size_t n);
 /* The lowest copy of fd at or above `lowest`. */
 int plait__os_dup_above(int fd, int lowest);
 /* A counter that is readable while it is not zero. */

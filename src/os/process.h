@@ -57,10 +57,15 @@ struct plait__spawn {
     uint64_t ignored;      /* bit n-1: signal n becomes ignored */
     uint64_t defaulted;    /* bit n-1: signal n becomes its default action; the others stay */
     void *stack;           /* from plait__os_spawn_stack(), not in use elsewhere */
+    bool has_handlers;     /* the caller may have signal handlers */
+    const char *path;      /* where to look up a name; NULL: the PATH of the caller */
+    int *ret_pidfd;        /* gets a pidfd of it; NULL: none is wanted */
+    int (*first)(void *);  /* in the child before all else: 0 or -errno; as plait__os_child_set_up */
+    void *first_arg;
 };
 
-/* pre: the caller has no signal handlers (they would run in the child while it shares our memory).
- * Starts a program; the cost does not depend on the caller's size. Its pid, or -errno of what
+/* pre: the caller has no signal handlers, or says so (they would run in the child while it shares our
+ * memory). Starts a program; the cost does not depend on the caller's size. Its pid, or -errno of what
  * failed (exec included); *ret_step names the step that failed ("exec", "chdir", …). */
 pid_t plait__os_spawn(const struct plait__spawn *spawn, const char **ret_step);
 void *plait__os_spawn_stack(void);

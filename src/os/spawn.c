@@ -16,11 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
     SPAWN_STACK_BYTES = 64 * 1024,
     SPAWN_GUARD_BYTES = 64 * 1024, /* below it: whatever the size of a page, an overflow faults */
+    SIGNAL_SET_BYTES = 8,          /* of the kernel's own set */
 };
 
 /* What the child is told, and where it leaves word of a failure. */
@@ -50,6 +52,19 @@ static void set_dispositions(const struct plait__spawn *spawn)
         bool ignore = (spawn->ignored & plait__signal_bit(number)) != 0;
         sigaction(number, &(struct sigaction){ .sa_handler = ignore ? SIG_IGN : SIG_DFL }, NULL);
     }
+}
+
+/* A handler may not run here, in its owner's memory. By raw calls: a sanitizer's sigaction notes what
+ * it does in that memory, too. Zero bytes are the default action however the kernel's struct is laid
+ * out, in which the handler comes first. */
+static void reset_handlers(void)
+{
+    unsigned long none[8] = { 0 }, now[8];
+
+    for (int number = 1; number < NSIG; number++)
+        if (syscall(SYS_rt_sigaction, number, NULL, now, SIGNAL_SET_BYTES) == 0 &&
+            now[0] != (unsigned long)SIG_DFL && now[0] != (unsigned long)SIG_IGN)
+            syscall(SYS_rt_sigaction, number, none, NULL, SIGNAL_SET_BYTES);
 }
 
 /* As execvp: a file that the kernel takes for no program is a script for the shell. */
@@ -103,7 +118,10 @@ static int run_child(void *arg)
     const struct plait__spawn *spawn = child->spawn;
 
     sigemptyset(&none);
-    int rc = plait__os_child_set_up(&spawn->child, &child->step);
+    child->step = "keeper";
+    int rc = spawn->first != NULL ? spawn->first(spawn->first_arg) : 0;
+    if (rc == 0)
+        rc = plait__os_child_set_up(&spawn->child, &child->step);
     if (rc < 0) {
         errno = -rc;
         return fail_at(child, child->step);
@@ -112,6 +130,8 @@ static int run_child(void *arg)
         errno = ESRCH;
         return fail_at(child, "parent");
     }
+    if (spawn->has_handlers)
+        reset_handlers();
     set_dispositions(spawn);
     sigprocmask(SIG_SETMASK, &none, NULL); /* last: from here a signal may end us */
     exec_file(child);
@@ -145,7 +165,7 @@ static int prepare_exec(const struct plait__spawn *spawn, struct child *child)
     while (spawn->argv[n] != NULL)
         n++;
     if (spawn->file[0] != '\0' && strchr(spawn->file, '/') == NULL) { /* no name is found nowhere */
-        child->path = getenv("PATH");
+        child->path = spawn->path != NULL ? spawn->path : getenv("PATH");
         if (child->path == NULL)
             child->path = "/bin:/usr/bin";
         length += strlen(child->path) + 1;
@@ -165,17 +185,28 @@ static pid_t clone_child(struct child *child)
 {
     char *top = (char *)child->spawn->stack + SPAWN_GUARD_BYTES + SPAWN_STACK_BYTES;
     sigset_t all, old;
-    int error;
+    int error, pidfd = -1;
     pid_t pid;
 
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &old);
-    pid = clone(run_child, top, CLONE_VM | CLONE_VFORK | SIGCHLD, child);
+    /* no signal at its end: one that executes something sends SIGCHLD whatever is said here, and of
+     * one that does not nobody else needs to know */
+    pid = clone(run_child, top,
+                CLONE_VM | CLONE_VFORK | (child->spawn->ret_pidfd != NULL ? CLONE_PIDFD : 0), child,
+                &pidfd);
     error = pid < 0 ? errno : child->error;
-    if (pid > 0 && error != 0)
+    if (pid > 0 && error != 0) {
         plait__os_reap(pid);
+        if (pidfd >= 0)
+            close(pidfd);
+    }
     sigprocmask(SIG_SETMASK, &old, NULL);
-    return error != 0 ? -error : pid;
+    if (error != 0)
+        return -error;
+    if (child->spawn->ret_pidfd != NULL)
+        *child->spawn->ret_pidfd = pidfd;
+    return pid;
 }
 
 pid_t plait__os_spawn(const struct plait__spawn *spawn, const char **ret_step)

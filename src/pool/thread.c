@@ -4,6 +4,7 @@
 #include "pool/thread.h"
 #include "base/time.h"
 #include "pool/bell.h"
+#include "pool/pool.h"
 #include "pool/thread_gang.h"
 #include "task/coroutine.h"
 

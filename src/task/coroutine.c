@@ -15,6 +15,7 @@
 #include "os/thread.h"
 #include "sync/debug.h"
 #include "task/census.h"
+#include "task/failure.h"
 #include "task/inspect.h"
 #include "task/local.h"
 #include "wait/wait.h"
@@ -114,6 +115,8 @@ static void run(struct plait__strand *strand)
         exit(outcome.code >= 0 && outcome.code < EXIT_MOST ? outcome.code : EXIT_MOST);
     if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))
         outcome.kind = PLAIT_CANCELLED;
+    if (outcome.code < 0)
+        plait__failure_tell(task, &outcome);
     if (plait__group_count(&self->children) != 0)
         wait_for_own(&task->sleeper, &self->children, plait__is_cancelled(&task->sleeper));
     free(self->copied);

@@ -61,6 +61,11 @@ int plait_go_after(plait_task **ret, int64_t ms, plait_task_fn *fn, void *arg)
     return 0;
 }
 
+int plait_idle(plait_deadline until)
+{
+    return plait__strand_idle(until);
+}
+
 void plait_yield(void)
 {
     if (plait__loop_here() != NULL)

@@ -87,6 +87,7 @@ const char *plait__describe_kind(enum plait__wait_kind kind)
         [PLAIT__ON_TASK] = "the end of a task",
         [PLAIT__ON_GROUP] = "the end of what it started, group",
         [PLAIT__ON_TIME] = "its time",
+        [PLAIT__ON_IDLE] = "a moment when nothing else is ready",
     };
 
     return things[kind];
@@ -105,6 +106,8 @@ static void add_word(struct plait__buf *ret, struct plait__strand *strand)
             plait_task_name((plait_task *)(void *)(at - offsetof(plait_task, state))));
     else if (kind == PLAIT__ON_TIME)
         plait__buf_add_str(ret, "its time (it sleeps)");
+    else if (kind == PLAIT__ON_IDLE)
+        plait__buf_add_str(ret, plait__describe_kind(kind));
     else if (kind == PLAIT__ON_WORD)
         plait__buf_printf(ret, "the word at %p", (const void *)word);
     else

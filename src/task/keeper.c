@@ -99,6 +99,7 @@ static int lift(int fd)
 enum {
     BURY_ROUNDS = 100,
     PATIENCE_MS = 1000, /* with a keeper that takes no requests, as it is stopped or stalled */
+    NAP_NS = 1000 * 1000,
 };
 
 /* The keeper is dead or of no use: reap it, kill what it ran. */
@@ -455,7 +456,8 @@ int plait__keeper_guard(pid_t pid, int pidfd)
     return rc < 0 ? rc : send_guard(pid, pidfd);
 }
 
-/* Between the threads that have crews kept; the other calls come from one thread. */
+/* Between the threads that have crews kept or start subprocesses; the other calls come from one
+ * thread. */
 static struct plait__mutex crews_lock;
 
 static bool bury_if_dead(void)
@@ -498,6 +500,34 @@ static int start_with_heap(void)
     plait__keeper_bye();
     rc = plait__keeper_start();
     return rc == 0 && !state.knows_family ? -ENOMEM : rc;
+}
+
+int plait__keeper_open_channel(void)
+{
+    int rc;
+
+    plait__mutex_lock(&crews_lock);
+    rc = plait__keeper_start();
+    rc = rc < 0 ? rc : plait__os_dup_above(state.channel, 3);
+    plait__mutex_unlock(&crews_lock);
+    return rc;
+}
+
+int plait__keeper_guard_self(int channel)
+{
+    struct keeper_request guard = { .verb = KEEPER_GUARD, .id = (uint64_t)getpid() };
+    int pidfd = plait__os_pidfd_open(getpid());
+    int rc = pidfd < 0 ? pidfd : -EAGAIN;
+
+    /* our parent sleeps until we have done this: the seam is not for us */
+    for (int i = 0; i < PATIENCE_MS && (rc == -EAGAIN || rc == -ETOOMANYREFS); i++) {
+        if (i > 0)
+            plait__os_poll(NULL, 0, plait__os_now_ns() + NAP_NS);
+        rc = plait__os_channel_send(channel, &guard, sizeof guard, &pidfd, 1);
+    }
+    if (pidfd >= 0)
+        close(pidfd);
+    return rc == -EPIPE || rc == -ECONNRESET ? PLAIT_EKEEPER : rc;
 }
 
 static int hand_crew_over(struct plait__crew *crew, int out, int err)

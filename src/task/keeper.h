@@ -79,6 +79,12 @@ int plait__keeper_resume(void);
 /* Kill the child `pid`, behind pidfd, when this process dies. Makes a new keeper if the old one is
  * dead. */
 int plait__keeper_guard(pid_t pid, int pidfd);
+/* For a child that is about to be started, from any thread: a copy of the channel to the keeper, which
+ * is made if there is none. The descriptor, PLAIT_ETHREADS or -errno. */
+int plait__keeper_open_channel(void);
+/* In that child, which shares its parent's memory: says there what plait__keeper_guard says of
+ * another process. 0; PLAIT_EKEEPER: it is dead; -errno. */
+int plait__keeper_guard_self(int channel);
 /* Another number for each keeper that this process made: what an earlier one guarded must be
  * guarded again. */
 uint64_t plait__keeper_generation(void);

@@ -23,6 +23,7 @@
 #include "os/process.h"
 #include "os/thread.h"
 #include "task/coroutine.h"
+#include "task/failure.h"
 #include "task/keeper.h"
 #include "task/local.h"
 #include "task/task.h"
@@ -196,6 +197,7 @@ static bool may_be_told(plait_task *task)
 static int look(plait_task *task)
 {
     struct plait__death death;
+    bool has_ended_now = false;
     int rc = 0;
 
     plait__mutex_lock(&task->reaping);
@@ -207,9 +209,12 @@ static int look(plait_task *task)
             plait_outcome outcome = to_outcome(task, &death);
             plait__task_delist(task);
             plait__task_set_ended(task, &outcome);
+            has_ended_now = true;
         }
     }
     plait__mutex_unlock(&task->reaping);
+    if (has_ended_now && !__atomic_load_n(&task->was_asked, __ATOMIC_SEQ_CST))
+        plait__failure_tell(task, &task->outcome);
     return rc;
 }
 
@@ -245,7 +250,12 @@ static int join(plait_task *task, plait_deadline until)
 
 static int send(plait_task *task, int number)
 {
-    int rc = plait__os_pidfd_signal(task->pidfd, number);
+    int rc = look(task);
+
+    if (rc == 0)
+        return 0;
+    __atomic_store_n(&task->was_asked, 1, __ATOMIC_SEQ_CST);
+    rc = plait__os_pidfd_signal(task->pidfd, number);
 
     return rc == -ESRCH ? 0 : rc;
 }

@@ -355,3 +355,9 @@ plait_task *plait_task_current(void)
     }
     return thread_task != NULL ? thread_task : process_task;
 }
+
+plait_task *plait_task_main(void)
+{
+    plait_task_current(); /* in a child that the host forked: sets it */
+    return process_task;
+}

@@ -67,6 +67,7 @@ struct plait_task {
     struct plait__mutex reaping;    /* held by who reaps */
     int64_t told_until_ns;          /* reaping lock: wait for word of its end until then */
     uint64_t keeper;                /* tasks lock: the keeper that guards it, by its generation */
+    uint32_t was_asked;             /* atomic: to end, by this process: its death is no failure */
     int pidfd;                      /* const after start */
     struct plait__verdict *verdict; /* shared with the child: what its function returned */
 };

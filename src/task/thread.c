@@ -10,6 +10,7 @@
 #include "os/thread.h"
 #include "sync/debug.h"
 #include "task/coroutine.h"
+#include "task/failure.h"
 #include "task/local.h"
 #include "task/task.h"
 #include "wait/wait.h"
@@ -42,6 +43,7 @@ static void run(void *arg)
     outcome.code = task->fn(task->arg);
     if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))
         outcome.kind = PLAIT_CANCELLED;
+    plait__failure_tell(task, &outcome);
     end(task, &outcome);
 }
 

@@ -44,6 +44,7 @@ enum plait__wait_kind {
     PLAIT__ON_TASK,  /* its end */
     PLAIT__ON_GROUP, /* the end of all in it */
     PLAIT__ON_TIME,
+    PLAIT__ON_IDLE, /* that nothing else is ready */
 };
 
 /* One for each task; zero bytes are the sleeper of a thread. */

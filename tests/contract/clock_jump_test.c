@@ -105,3 +105,27 @@ TEST(no_wait_stands_on_the_time_of_day)
     CHECK(second.tv_sec - first.tv_sec > YEAR_S); /* it is ours that is asked */
     see_waits();
 }
+
+static int note(void *arg, uint64_t ticks)
+{
+    *(int64_t *)arg = now_ns();
+    return ticks == 1 ? 0 : -1;
+}
+
+TEST(no_timer_stands_on_the_time_of_day)
+{
+    static const plait_kind kinds[] = { PLAIT_THREAD, PLAIT_COROUTINE };
+    const plait_timer_opts once = { .after_ms = WAIT_MS };
+
+    for (int i = 0; i < 2; i++) {
+        int64_t begin = now_ns(), at = 0;
+        plait_task *timer = NULL;
+        plait_outcome end;
+        CHECK_INT(plait_timer_start(&timer, kinds[i], note, &at, &once), 0);
+        CHECK_INT(plait_task_join(timer, PLAIT_FOREVER), 0);
+        CHECK_INT(plait_task_outcome(timer, &end), 0);
+        CHECK_INT(end.code, 0);
+        CHECK(at - begin >= (int64_t)WAIT_MS * 1000000);
+        plait_task_destroy(timer);
+    }
+}

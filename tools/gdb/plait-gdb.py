@@ -15,7 +15,8 @@ import gdb.unwinder
 
 KINDS = {"PLAIT__ON_LOCK": "lock", "PLAIT__ON_RWLOCK": "reader-writer lock", "PLAIT__ON_SEMAPHORE": "semaphore",
          "PLAIT__ON_EVENT": "event", "PLAIT__ON_CONDITION": "condition", "PLAIT__ON_QUEUE": "queue",
-         "PLAIT__ON_TASK": "the end of a task", "PLAIT__ON_GROUP": "the end of group", "PLAIT__ON_TIME": "its time"}
+         "PLAIT__ON_TASK": "the end of a task", "PLAIT__ON_GROUP": "the end of group", "PLAIT__ON_TIME": "its time",
+         "PLAIT__ON_IDLE": "a moment when nothing else is ready"}
 # the names of the registers that a parked context has, as gdb calls them
 REGISTERS = {"i386:x86-64": {"rip": "ip", "rsp": "sp", "rbp": "fp", "rbx": "bp"},
              "aarch64": {"pc": "ip", "sp": "sp", "x29": "fp", "x19": "bp"}}

@@ -1,0 +1,408 @@
+/* The life of a subprocess, and its end.
+ * SPDX-License-Identifier: MIT
+ *
+ * Whoever looks at a program reaps it, under the lock of its subprocess, which whoever signals it
+ * holds too: a pid is never used once it may be somebody else's.
+ */
+#include "base/time.h"
+#include "family/self.h"
+#include "os/clock.h"
+#include "os/pidfd.h"
+#include "os/process.h"
+#include "os/thread.h"
+#include "subprocess/subprocess.h"
+#include "task/keeper.h"
+#include "wait/wait.h"
+#include "wait/waitable.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    /* Between the end of a program that the host reaps and its release the kernel does not say yet
+     * how it ended: so long we ask again, then take it for unknown. */
+    TELL_NS = 100 * 1000 * 1000,
+    PAUSE_NS = 200 * 1000, /* between two looks at what cannot be polled, at first … */
+    PAUSE_MAX_NS = 10 * 1000 * 1000,
+    KILL_ROUNDS = 100, /* of a tree: who forks faster than /proc can be read has to be met again */
+};
+
+/* What this process has started. */
+static struct {
+    struct plait__mutex lock;
+    struct plait__list live;
+    struct plait__list left; /* let go of while they ran: to be reaped by and by */
+    bool is_ready;
+} all;
+
+/* ---- the end of a program ---- */
+
+static bool has_ended(const struct plait__program *program)
+{
+    /* acquire: pairs with the release in take_end, so that who sees the end sees the outcome */
+    return __atomic_load_n(&program->has_ended, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void take_end(struct plait__program *program, const struct plait__death *death)
+{
+    program->outcome = (plait_outcome){ .kind = !death->known       ? PLAIT_UNKNOWN
+                                                : death->signal > 0 ? PLAIT_SIGNALLED
+                                                                    : PLAIT_EXITED,
+                                        .code = death->status,
+                                        .signal = death->signal,
+                                        .core = death->core,
+                                        .has_usage = death->has_usage,
+                                        .user_ns = death->user_ns,
+                                        .system_ns = death->system_ns,
+                                        .peak_kib = death->peak_kib };
+    __atomic_store_n(&program->has_ended, 1, __ATOMIC_RELEASE);
+}
+
+/* The kernel will say in a moment how it ended: is that still worth waiting for? */
+static bool may_be_told(struct plait__program *program)
+{
+    int64_t now = plait__os_now_ns();
+
+    if (program->told_until_ns == 0)
+        program->told_until_ns = now + TELL_NS;
+    return now < program->told_until_ns;
+}
+
+/* Takes its end over if there is one: 0, or -EAGAIN while it runs. pre: the lock. */
+static int look_locked(struct plait__program *program)
+{
+    struct plait__death death;
+    int rc;
+
+    if (program->pid == 0 || has_ended(program)) /* the first: its start failed */
+        return 0;
+    rc = plait__os_pidfd_wait(program->pidfd, &death);
+    if (rc == 0 && death.is_untold && may_be_told(program))
+        rc = -EAGAIN;
+    if (rc == 0)
+        take_end(program, &death);
+    return rc;
+}
+
+static int look(plait_subprocess *p, struct plait__program *program)
+{
+    int rc = 0;
+
+    if (!has_ended(program)) {
+        plait__mutex_lock(&p->lock);
+        rc = look_locked(program);
+        plait__mutex_unlock(&p->lock);
+    }
+    return rc;
+}
+
+/* The first program that runs; NULL: all have ended. */
+static struct plait__program *find_running(plait_subprocess *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (look(p, &p->programs[i]) < 0)
+            return &p->programs[i];
+    return NULL;
+}
+
+/* It has ended, but is not to be had yet: a debugger holds it back, or the kernel is not done. */
+static int look_until(plait_subprocess *p, struct plait__program *program, plait_deadline until)
+{
+    int64_t pause_ns = PAUSE_NS;
+    int rc;
+
+    while ((rc = look(p, program)) == -EAGAIN) {
+        if (plait_left_ns(until) == 0)
+            return -ETIMEDOUT;
+        plait_deadline again = plait__deadline_after(plait__os_now_ns(), pause_ns);
+        rc = plait_sleep(plait__deadline_earlier(until, again));
+        if (rc < 0)
+            return rc;
+        pause_ns = pause_ns * 2 < PAUSE_MAX_NS ? pause_ns * 2 : PAUSE_MAX_NS;
+    }
+    return rc;
+}
+
+static int wait_for(plait_subprocess *p, struct plait__program *program, plait_deadline until)
+{
+    struct plait__fd end = { .fd = program->pidfd, .wanted = PLAIT__FD_READ };
+    int rc = -EINTR;
+
+    while (rc == -EINTR)
+        rc = plait__wait_fds(&end, 1, until);
+    return rc < 0 ? rc : look_until(p, program, until);
+}
+
+static int check(const plait_subprocess *p)
+{
+    if (p == NULL)
+        return -EINVAL;
+    return p->owner != plait__self_pid() ? -ECHILD : 0;
+}
+
+int plait_subprocess_wait(plait_subprocess *p, plait_deadline until)
+{
+    struct plait__program *running;
+    int rc = check(p);
+
+    while (rc == 0 && (running = find_running(p)) != NULL)
+        rc = wait_for(p, running, until);
+    return rc;
+}
+
+int plait_subprocess_poll(plait_subprocess *p)
+{
+    int rc = check(p);
+
+    return rc < 0 ? rc : find_running(p) == NULL;
+}
+
+int plait_subprocess_outcome(plait_subprocess *p, plait_outcome *ret)
+{
+    int rc = ret == NULL ? -EINVAL : plait_subprocess_poll(p);
+
+    if (rc <= 0)
+        return rc < 0 ? rc : -EAGAIN;
+    *ret = p->programs[p->n - 1].outcome;
+    return 0;
+}
+
+ssize_t plait_subprocess_outcomes(plait_subprocess *p, plait_outcome *ret, size_t n)
+{
+    int rc = ret == NULL && n > 0 ? -EINVAL : plait_subprocess_poll(p);
+
+    if (rc <= 0)
+        return rc < 0 ? rc : -EAGAIN;
+    for (size_t i = 0; i < n && i < p->n; i++)
+        ret[i] = p->programs[i].outcome;
+    return (ssize_t)p->n;
+}
+
+/* It is seen to end by its pidfd, but is ready only when it is to be had. */
+static int look_on(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
+{
+    plait_subprocess *p = on->object;
+    struct plait__program *running;
+
+    (void)how;
+    if (p->owner != plait__self_pid())
+        return -ECHILD;
+    running = find_running(p);
+    if (running == NULL)
+        return 1;
+    /* ready_fd: of a pipeline it may have been another one's */
+    watch->soon = watch->ready_fd != 0;
+    watch->fd = watch->soon ? -1 : running->pidfd;
+    watch->wanted = PLAIT__FD_READ;
+    return 0;
+}
+
+int plait_subprocess_on_end(plait_waitable *ret, plait_subprocess *p)
+{
+    static const struct plait__waitable_ops ops = { .look = look_on };
+    int rc = ret == NULL ? -EINVAL : check(p);
+
+    if (rc == 0)
+        plait__waitable_make(ret, &ops, p, 0);
+    return rc;
+}
+
+/* ---- signals ---- */
+
+static int signal_program(struct plait__program *program, int number)
+{
+    int rc = look_locked(program) == 0 ? 0 : plait__os_pidfd_signal(program->pidfd, number);
+
+    return rc == -ESRCH ? 0 : rc;
+}
+
+/* All below the program: by parentage while it runs, for then it is the parent of its orphans; by
+ * the mark also those that it has left behind. Without /proc: it alone. pre: the lock. */
+static int signal_tree(plait_subprocess *p, struct plait__program *program, int number)
+{
+    bool runs = look_locked(program) < 0;
+    struct plait__tree tree = { .root = runs ? program->pid : 0, .env = p->mark, .anywhere = true };
+    int met = 1;
+
+    if (number != SIGKILL)
+        met = runs ? plait__os_tree_signal(&tree, number) : 0;
+    else
+        for (int i = 0; i < KILL_ROUNDS && met > 0; i++)
+            met = plait__os_tree_kill(&tree);
+    return met < 0 ? signal_program(program, number) : 0;
+}
+
+int plait__subprocess_signal(plait_subprocess *p, int number)
+{
+    int rc = 0;
+
+    plait__mutex_lock(&p->lock);
+    for (size_t i = 0; i < p->n; i++) {
+        int sent = p->tree ? signal_tree(p, &p->programs[i], number)
+                           : signal_program(&p->programs[i], number);
+        rc = rc < 0 ? rc : sent;
+    }
+    plait__mutex_unlock(&p->lock);
+    return rc;
+}
+
+int plait_subprocess_send_signal(plait_subprocess *p, int number)
+{
+    int rc = number <= 0 || number >= NSIG ? -EINVAL : check(p);
+
+    return rc < 0 ? rc : plait__subprocess_signal(p, number);
+}
+
+int plait_subprocess_terminate(plait_subprocess *p)
+{
+    return plait_subprocess_send_signal(p, SIGTERM);
+}
+
+int plait_subprocess_kill(plait_subprocess *p)
+{
+    return plait_subprocess_send_signal(p, SIGKILL);
+}
+
+/* ---- the live ones, and their end with this process ---- */
+
+static void free_handle(plait_subprocess *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->programs[i].pidfd >= 0)
+            close(p->programs[i].pidfd);
+    for (int i = 0; i < 2; i++) {
+        if (p->outs[i] >= 0)
+            close(p->outs[i]);
+        plait__buf_fini(&p->said[i]);
+    }
+    if (p->in >= 0)
+        close(p->in);
+    free(p);
+}
+
+/* At exit: nobody may be left who could wait for them. */
+static void end_all(void)
+{
+    plait__mutex_lock(&all.lock);
+    list_for_each (node, &all.live) {
+        plait_subprocess *p = plait__list_entry(node, plait_subprocess, node);
+        if (!p->is_detached && p->owner == plait__self_pid() && find_running(p) != NULL)
+            plait__subprocess_signal(p, SIGKILL);
+    }
+    plait__mutex_unlock(&all.lock);
+}
+
+/* A forked child has none of its parent's. */
+static void forget_all(void)
+{
+    all.lock = (struct plait__mutex){ 0 };
+    plait__list_init(&all.live);
+    plait__list_init(&all.left);
+}
+
+/* pre: the lock. */
+static void get_ready(void)
+{
+    if (all.is_ready)
+        return;
+    plait__list_init(&all.live);
+    plait__list_init(&all.left);
+    all.is_ready = plait__os_at_fork_child(forget_all) == 0 && atexit(end_all) == 0;
+}
+
+/* Tasks that an earlier keeper guarded: if the new one dies at once the next start tries again.
+ * pre: the lock. */
+static void guard_again(void)
+{
+    uint64_t keeper = plait__keeper_generation();
+
+    list_for_each (node, &all.live) {
+        plait_subprocess *p = plait__list_entry(node, plait_subprocess, node);
+        int rc = 0;
+        for (size_t i = 0; i < p->n && p->keeper != keeper && !p->is_detached; i++)
+            if (look(p, &p->programs[i]) < 0 && rc == 0)
+                rc = plait__keeper_guard(p->programs[i].pid, p->programs[i].pidfd);
+        if (rc == 0)
+            p->keeper = keeper;
+    }
+}
+
+/* pre: the lock. */
+static void reap_left(void)
+{
+    list_for_each_safe(node, &all.left)
+    {
+        plait_subprocess *p = plait__list_entry(node, plait_subprocess, node);
+        if (find_running(p) == NULL) {
+            plait__list_remove(&p->node);
+            free_handle(p);
+        }
+    }
+}
+
+void plait__subprocess_enlist(plait_subprocess *p)
+{
+    plait__mutex_lock(&all.lock);
+    get_ready();
+    reap_left();
+    p->keeper = plait__keeper_generation();
+    plait__list_push_back(&all.live, &p->node);
+    if (p->keeper > 1)
+        guard_again();
+    plait__mutex_unlock(&all.lock);
+}
+
+/* Nobody waits for it any more; a later start reaps it. */
+static void leave(plait_subprocess *p)
+{
+    plait__mutex_lock(&all.lock);
+    get_ready();
+    plait__list_push_back(&all.left, &p->node);
+    plait__mutex_unlock(&all.lock);
+}
+
+/* Kills it and waits until the kernel has ended it. False: we may not kill it. */
+static bool end(plait_subprocess *p)
+{
+    struct plait__program *running;
+
+    if (plait__subprocess_signal(p, SIGKILL) == -EPERM)
+        return false;
+    plait__mask_cancel(); /* also a cancelled task waits for the kernel here */
+    while ((running = find_running(p)) != NULL)
+        if (wait_for(p, running, PLAIT_FOREVER) < 0) /* no memory to wait with */
+            plait_sleep(plait_after_ms(10));
+    plait__unmask_cancel();
+    return true;
+}
+
+void plait_subprocess_destroy(plait_subprocess *p)
+{
+    if (p == NULL)
+        return;
+    if (check(p) < 0) {
+        free_handle(p);
+        return;
+    }
+    plait__mutex_lock(&all.lock);
+    plait__list_remove(&p->node);
+    plait__mutex_unlock(&all.lock);
+    if (find_running(p) != NULL && (p->is_detached || !end(p)))
+        leave(p);
+    else
+        free_handle(p);
+}
+
+/* ---- what it is known by ---- */
+
+pid_t plait_subprocess_pid(const plait_subprocess *p)
+{
+    return p != NULL ? p->programs[p->n - 1].pid : 0;
+}
+
+int plait_subprocess_fd(const plait_subprocess *p)
+{
+    return p != NULL ? p->programs[p->n - 1].pidfd : -EINVAL;
+}

@@ -1,0 +1,369 @@
+/* Subprocesses in a program with habits of its own: signal handlers, a wait for all children, threads
+ * that fork; and what is left when the program ends.
+ * SPDX-License-Identifier: MIT
+ */
+#define KIND PLAIT_THREAD
+#include "subprocess_support.h"
+
+#include "os/probe.h"
+#include "task/crew.h"
+#include "task/keeper.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- who else reaps ---- */
+
+/* What a newer kernel tells whoever else has reaped it. */
+static void check_told(plait_outcome end, int code)
+{
+    if (!plait__probe_has(PLAIT__PROBE_PIDFD_INFO)) {
+        CHECK_INT(end.kind, PLAIT_UNKNOWN);
+        return;
+    }
+    CHECK_INT(end.kind, PLAIT_EXITED);
+    CHECK_INT(end.code, code);
+}
+
+TEST(a_host_that_ignores_sigchld_is_told_all_the_same)
+{
+    signal(SIGCHLD, SIG_IGN);
+    plait_subprocess *p = start_line("exit 3", (plait_subprocess_opts){ 0 });
+    check_told(finish(p), 3);
+    /* the program itself does not find it ignored, and can wait for its own */
+    p = start_line("(exit 4) & wait $!; exit $?", (plait_subprocess_opts){ 0 });
+    check_told(finish(p), 4);
+}
+
+static atomic_int n_reaped;
+
+static void reap(int number)
+{
+    int error = errno;
+
+    (void)number;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        n_reaped++;
+    errno = error;
+}
+
+TEST(a_host_whose_handler_reaps_all_is_told_too)
+{
+    struct sigaction action = { .sa_handler = reap, .sa_flags = SA_RESTART };
+
+    sigaction(SIGCHLD, &action, NULL);
+    for (int i = 0; i < 5; i++) {
+        plait_subprocess *p = start_piped("read l; exit 6", (plait_subprocess_opts){ 0 });
+        CHECK_INT(plait_subprocess_communicate(p, NULL, 0, PLAIT_FOREVER), 0);
+        plait_outcome end = finish(p);
+        if (!end.has_usage) /* else we were faster than the handler */
+            check_told(end, 6);
+    }
+    sigaction(SIGCHLD, NULL, &action);
+    CHECK(action.sa_handler == reap);
+}
+
+/* ---- handlers ---- */
+
+static pid_t host;
+static atomic_int n_handled, n_elsewhere;
+
+static void note(int number)
+{
+    (void)number;
+    n_handled++;
+    n_elsewhere += getpid() != host;
+}
+
+static void *send_to_all(void *arg)
+{
+    atomic_bool *stop = arg;
+
+    while (!*stop) {
+        kill(0, SIGUSR1); /* the whole group: us, and the child before it is another program */
+        usleep(50);
+    }
+    return NULL;
+}
+
+TEST(no_handler_of_ours_runs_in_the_child)
+{
+    struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
+    const char *argv[] = { "true", NULL };
+    atomic_bool stop = false;
+    pthread_t thread;
+
+    CHECK_INT(setpgid(0, 0), 0);
+    host = getpid();
+    CHECK_INT(plait_keeper_start(), 0);
+    sigaction(SIGUSR1, &action, NULL);
+    CHECK_INT(pthread_create(&thread, NULL, send_to_all, &stop), 0);
+    for (int i = 0; i < 100 || n_handled < 10; i++)
+        CHECK(plait_run(argv, NULL, NULL, PLAIT_FOREVER) >= 0); /* killed, often */
+    stop = true;
+    pthread_join(thread, NULL);
+    CHECK_INT(n_elsewhere, 0);
+}
+
+TEST(it_begins_with_no_signal_blocked_or_handled)
+{
+    static const char *const wanted[] = { "SigBlk:\t0000000000000000\n",
+                                          "SigIgn:\t0000000000000001\n",
+                                          "SigCgt:\t0000000000000000\n" };
+    const char *argv[] = { "cat", "/proc/self/status", NULL };
+    plait_run_opts opts = { .capture = true };
+    plait_run_result result;
+    sigset_t all;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, note);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    CHECK_INT(plait_run(argv, &opts, &result, PLAIT_FOREVER), 0);
+    for (int i = 0; i < 3; i++)
+        if (strstr(result.out, wanted[i]) == NULL)
+            test_fail(__FILE__, __LINE__, "no %s in %s", wanted[i], result.out);
+    plait_run_result_fini(&result);
+}
+
+/* ---- what others see ---- */
+
+TEST(a_host_sees_no_child_that_was_not_executed)
+{
+    plait_subprocess *p = NULL;
+
+    CHECK_INT(plait_subprocess_start(&p, (const char *[]){ "no-such-program", NULL }, NULL),
+              -ENOENT);
+    CHECK_INT(waitpid(-1, NULL, 0), -1);
+    CHECK_INT(errno, ECHILD);
+}
+
+static void *start_many(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 40; i++) {
+        plait_subprocess *p = start_piped("cat", (plait_subprocess_opts){ 0 });
+        CHECK_INT(plait_subprocess_communicate(p, "x", 1, PLAIT_FOREVER), 0);
+        plait_subprocess_destroy(p);
+    }
+    return NULL;
+}
+
+/* What a program had too much of would be a pipe of another one, which never ended then. */
+TEST(no_descriptor_gets_into_the_program_of_another_thread)
+{
+    pthread_t threads[2];
+
+    CHECK_INT(plait_keeper_start(), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, start_many, NULL), 0);
+    for (int i = 0; i < 40; i++) {
+        char *text;
+        CHECK_INT(plait_getoutput(&text, "echo /proc/self/fd/*", PLAIT_FOREVER), 0);
+        /* 3 and more of them would be ours; what the shell itself has open it has by then */
+        CHECK(strstr(text, "/3") == NULL || strstr(text, "/4") == NULL);
+        free(text);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static long peak_kib(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    long pages = 0;
+
+    CHECK(file != NULL && fscanf(file, "%*d %ld", &pages) == 1);
+    fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* PLAIT_STARTS=10000 for more of them. */
+TEST_LIMIT(many_starts_leave_nothing_behind, 60)
+{
+    const char *argv[] = { "true", NULL }, *none[] = { "/nonexistent", NULL };
+    const char *wanted = getenv("PLAIT_STARTS");
+    int n = wanted != NULL ? atoi(wanted) : 150, n_fds = 0;
+    plait_run_opts opts = { .capture = true };
+    plait_run_result result;
+    long kib = 0;
+
+    for (int i = 0; i < n; i++) {
+        CHECK_INT(plait_run(argv, &opts, &result, PLAIT_FOREVER), 0);
+        plait_run_result_fini(&result);
+        CHECK_INT(plait_run(none, &opts, &result, PLAIT_FOREVER), -ENOENT);
+        if (i == n / 3) {
+            n_fds = count_fds();
+            kib = peak_kib();
+        }
+    }
+    CHECK_INT(count_fds(), n_fds);
+    CHECK(peak_kib() <= kib + 64);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* ---- the end of this process ---- */
+
+enum how {
+    BY_SIGKILL,
+    BY_EXIT,
+    BY_RETURN_OF_THREAD
+};
+
+static int said[2]; /* where programs say their pids */
+static int gate[2]; /* closed by us when they have */
+
+static void start_one(bool detach)
+{
+    plait_process_opts process = { .out = said[1] };
+
+    start_line("echo $$; exec sleep 60",
+               (plait_subprocess_opts){ .process = &process, .detach = detach });
+}
+
+static void *start_in_thread(void *arg)
+{
+    (void)arg;
+    start_one(false);
+    return NULL;
+}
+
+/* Starts one, waits until we have seen it, and then ends. */
+static void be_owner(enum how how, bool detach)
+{
+    pthread_t thread;
+    char byte;
+
+    close(gate[1]);
+    CHECK_INT(plait_keeper_start(), 0);
+    if (how == BY_RETURN_OF_THREAD) {
+        pthread_create(&thread, NULL, start_in_thread, NULL);
+        pthread_join(thread, NULL);
+    } else {
+        start_one(detach);
+    }
+    CHECK_INT(test_read(gate[0], &byte, 1), 0);
+    if (how == BY_EXIT)
+        exit(0);
+    raise(SIGKILL);
+}
+
+static int run_owner(enum how how, bool detach)
+{
+    int pidfd;
+    pid_t owner;
+
+    CHECK_INT(pipe2(said, O_CLOEXEC), 0);
+    CHECK_INT(pipe2(gate, O_CLOEXEC), 0);
+    owner = fork();
+    if (owner == 0)
+        be_owner(how, detach);
+    pidfd = read_pid(said[0]);
+    if (how == BY_RETURN_OF_THREAD) {
+        usleep(1000);
+        CHECK(lives(pidfd)); /* the end of the thread that started it is not its own */
+    }
+    close(gate[1]);
+    CHECK_INT(test_waitpid(owner, NULL, 0), owner);
+    return pidfd;
+}
+
+TEST(it_ends_with_its_owner_however_that_ends)
+{
+    check_ends(run_owner(BY_SIGKILL, false));
+    check_ends(run_owner(BY_EXIT, false));
+    check_ends(run_owner(BY_RETURN_OF_THREAD, false));
+}
+
+TEST(a_detached_one_lives_on)
+{
+    int pidfd = run_owner(BY_SIGKILL, true);
+
+    CHECK(lives(pidfd));
+    plait__os_pidfd_signal(pidfd, SIGKILL);
+    check_ends(pidfd);
+    pidfd = run_owner(BY_EXIT, true);
+    CHECK(lives(pidfd));
+    plait__os_pidfd_signal(pidfd, SIGKILL);
+    check_ends(pidfd);
+}
+
+/* The keeper is killed: the next start makes another one, which guards the old ones too. */
+TEST(a_new_keeper_guards_what_the_old_one_did)
+{
+    int pidfds[2];
+    char byte;
+    pid_t owner;
+
+    CHECK_INT(pipe2(said, O_CLOEXEC), 0);
+    CHECK_INT(pipe2(gate, O_CLOEXEC), 0);
+    owner = fork();
+    if (owner == 0) {
+        close(gate[1]);
+        start_one(false);
+        CHECK_INT(kill(plait__keeper_pid(), SIGKILL), 0);
+        while (!plait__keeper_has_died())
+            sched_yield();
+        start_one(false);
+        CHECK_INT(test_read(gate[0], &byte, 1), 0);
+        raise(SIGKILL);
+    }
+    for (int i = 0; i < 2; i++)
+        pidfds[i] = read_pid(said[0]);
+    close(gate[1]);
+    CHECK_INT(test_waitpid(owner, NULL, 0), owner);
+    for (int i = 0; i < 2; i++)
+        check_ends(pidfds[i]);
+}
+
+static int warnings;
+
+static void count_warnings(plait_log_level level, const char *message, void *arg)
+{
+    (void)arg;
+    warnings += level == PLAIT_LOG_WARNING && strstr(message, "outlive") != NULL;
+}
+
+static void *do_nothing(void *arg)
+{
+    (void)arg;
+    pause();
+    return NULL;
+}
+
+TEST(without_a_keeper_it_runs_and_the_log_says_so)
+{
+    pthread_t thread;
+
+    CHECK_INT(plait_log_set(count_warnings, NULL, PLAIT_LOG_WARNING), 0);
+    CHECK_INT(pthread_create(&thread, NULL, do_nothing, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(finish(start_line("exit 2", (plait_subprocess_opts){ 0 })).code, 2);
+    CHECK_INT(warnings, 1);
+}
+
+TEST(a_forked_child_has_none_of_its_parents)
+{
+    plait_subprocess *p = start_piped("read l; exit 9", (plait_subprocess_opts){ 0 });
+    plait_waitable on;
+    plait_outcome end;
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        CHECK_INT(plait_subprocess_wait(p, PLAIT_FOREVER), -ECHILD);
+        CHECK_INT(plait_subprocess_poll(p), -ECHILD);
+        CHECK_INT(plait_subprocess_kill(p), -ECHILD);
+        CHECK_INT(plait_subprocess_outcome(p, &end), -ECHILD);
+        CHECK_INT(plait_subprocess_communicate(p, NULL, 0, PLAIT_FOREVER), -ECHILD);
+        CHECK_INT(plait_subprocess_on_end(&on, p), -ECHILD);
+        plait_subprocess_destroy(p);
+        CHECK_INT(finish(start_line("exit 8", (plait_subprocess_opts){ 0 })).code, 8);
+        exit(0);
+    }
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+    CHECK_INT(plait_subprocess_poll(p), 0);
+    CHECK_INT(plait_subprocess_close_stdin(p), 0);
+    CHECK_INT(finish(p).code, 9);
+}
