@@ -229,6 +229,8 @@ def scenarios(build):
         Scenario("process/start-join", "starts/s", 1, 100, list(own_clock(*processes))),
         Scenario("process/start-join-512MiB", "starts/s", 1, 5, list(own_clock(*processes)), quick=1),
         Scenario("thread/start-join", "starts/s", 1, 500, list(own_clock("limit-pthread", "glib", "python"))),
+        *[Scenario(name, "reads/s", 1, 100000, list(own_clock("limit-thread-local", "pthread-local", plait="local")), quick=100)
+          for name in ("thread/local", "thread/local-16th")],
         locks("lock/uncontended", "pthread:private", "pthread:pshared", "pthread:robust",
               "python:threading", "python:multiprocessing", goals=lock_goals),
         locks("lock/contended-processes", "pthread:pshared", "pthread:robust", "python:multiprocessing"),

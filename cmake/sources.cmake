@@ -31,6 +31,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/os/memory.c
     src/os/module.c
     src/os/named_memory.c
+    src/os/oom.c
     src/os/packet.c
     src/os/pidfd.c
     src/os/place.c
@@ -123,21 +124,33 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/coroutine_calls.c
     src/task/dump.c
     src/task/failure.c
+    src/task/function.c
     src/task/generator.c
     src/task/group.c
     src/task/group_calls.c
+    src/task/guard.c
     src/task/helpers.c
     src/task/inspect.c
     src/task/keeper.c
     src/task/keeper_commands.c
     src/task/keeper_crews.c
     src/task/keeper_guards.c
+    src/task/keeper_hands.c
     src/task/keeper_main.c
+    src/task/keeper_runs.c
+    src/task/keeper_tasks.c
     src/task/keeper_words.c
+    src/task/live.c
     src/task/local.c
+    src/task/method.c
+    src/task/order.c
     src/task/overflow.c
     src/task/loop_calls.c
     src/task/process.c
+    src/task/process_child.c
+    src/task/process_start.c
+    src/task/start_forkserver.c
+    src/task/start_spawn.c
     src/task/task.c
     src/task/task_calls.c
     src/task/thread.c
@@ -155,10 +168,12 @@ set(PLAIT_LIBRARY_SOURCES
     src/pool/bell.c
     src/pool/create.c
     src/pool/deque.c
-    src/pool/function.c
     src/pool/future.c
     src/pool/future_select.c
     src/pool/futures.c
+    src/pool/group_crew.c
+    src/pool/group_imap.c
+    src/pool/group_map.c
     src/pool/hints.c
     src/pool/imap.c
     src/pool/imap_batch.c

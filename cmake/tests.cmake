@@ -184,7 +184,8 @@ if(PLAIT_HAS_GLIBC AND NOT PLAIT_SANITIZE)
     target_include_directories(fault-task-program PRIVATE include src)
     target_link_libraries(fault-task-program PRIVATE plait-flags plait-static)
     add_executable(fault-shared-program tests/fault/shared_program.c tests/fault/shared_chan.c tests/fault/shared_coroutines.c
-        tests/fault/shared_pool.c tests/fault/shared_segment.c tests/fault/shared_support.c tests/fault/shared_sync.c)
+        tests/fault/shared_pool.c tests/fault/shared_segment.c tests/fault/shared_subprocess.c tests/fault/shared_support.c
+        tests/fault/shared_sync.c)
     target_link_libraries(fault-shared-program PRIVATE plait-flags plait-static)
     set_target_properties(plait-inject fault-plugin fault-task-program fault-shared-program PROPERTIES
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)

@@ -4,7 +4,9 @@
 SPDX-License-Identifier: MIT
 
 Programs are examples/*.c and the ```c blocks with a main() of README.md and docs/*.md; each ends with a comment
-`/* prints: … */`, whose lines are the whole output. A line ` * needs: NAME` in one names a pkg-config package; where that
+`/* prints: … */`, whose lines are the whole output. The programs of the guides are files of their own, examples/guide/NAME.c,
+and print what NAME.out says: a page shows such a program whole, and behind it, in a ```text block, what it prints; each of
+them is on some page. A line ` * needs: NAME` in one names a pkg-config package; where that
 is not installed, the program is left out with a word. In ```console blocks each `$ command` is run by sh in an empty folder
 with the built tool in PATH, and the lines up to the next `$` are its output. PLAIT_BUILD names the build directory, CC
 the compiler.
@@ -32,6 +34,10 @@ def expected(source):
     return "".join(re.sub(r"^ ?\* ?", "", line).strip() + "\n" for line in match[1].splitlines())
 
 
+def strip_lines(text):
+    return "".join(line.strip() + "\n" for line in text.splitlines())
+
+
 def compare(what, got, want):
     if got == want:
         return []
@@ -52,9 +58,21 @@ def private_libs():
     return re.search(r"^Libs.private: (.*)$", (BUILD / "plait.pc").read_text(), re.M).group(1).split()
 
 
-def run_program(what, source, folder):
+def read_guide(folder):
+    """What the programs of the guides print, by their sources."""
+    outs = {file: file.with_suffix(".out") for file in sorted(folder.glob("*.c"))}
+    return {file.read_text(): out.read_text() if out.exists() else "" for file, out in outs.items()}
+
+
+def check_shown(where, source, behind, guide):
+    """A program of the guides on a page: is what it prints behind it?"""
+    want = f"\n```text\n{guide[source]}```\n"
+    return [] if behind.startswith(want) else [f"{where}: behind the program what it prints is missing:{want}"]
+
+
+def run_program(what, source, folder, want=None):
     """Compiles one program as C11 with warnings and runs it; the list of what is wrong."""
-    want = expected(source)
+    want = expected(source) if want is None else want
     if want is None:
         return [f"{what}: no /* prints: … */ at its end"]
     flags = []
@@ -75,7 +93,7 @@ def run_program(what, source, folder):
     ran = subprocess.run([program], capture_output=True, text=True, timeout=60, check=False, cwd=folder)
     if ran.returncode != 0:
         return [f"{what} ends with {ran.returncode}: {ran.stderr}"]
-    return compare(what, "".join(line.strip() + "\n" for line in ran.stdout.splitlines()), want)
+    return compare(what, strip_lines(ran.stdout), strip_lines(want))
 
 
 def run_console(what, text, folder):
@@ -92,19 +110,33 @@ def run_console(what, text, folder):
     return wrong
 
 
-def main():
-    jobs = [(file.relative_to(ROOT), "c", file.read_text()) for file in sorted((ROOT / "examples").glob("*.c"))]
+def find_jobs(guide):
+    """What is to be run, as (where, kind, source), and what is wrong already."""
+    jobs = [(file.relative_to(ROOT), "c", file.read_text())
+            for file in sorted((ROOT / "examples").glob("*.c")) + sorted((ROOT / "examples/guide").glob("*.c"))]
+    wrong, shown = [], set()
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = page.read_text()
         for block in BLOCK.finditer(text):
             where = f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, block.start()) + 1}"
-            if block[1] == "console" or (block[1] == "c" and re.search(r"\bmain\(", block[2])):
+            if block[2] in guide:
+                shown.add(block[2])
+                wrong += check_shown(where, block[2], text[block.end() + 1:], guide)
+            elif block[1] == "console" or (block[1] == "c" and re.search(r"\bmain\(", block[2])):
                 jobs.append((where, block[1], block[2]))
-    wrong = []
+    wrong += [f"{what} is on no page" for what, _, source in jobs if source in guide and source not in shown]
+    return jobs, wrong
+
+
+def main():
+    guide = read_guide(ROOT / "examples/guide")
+    jobs, wrong = find_jobs(guide)
     for what, kind, source in jobs:
         with tempfile.TemporaryDirectory() as folder:
-            run = run_console if kind == "console" else run_program
-            wrong += run(what, source, pathlib.Path(folder))
+            if kind == "console":
+                wrong += run_console(what, source, pathlib.Path(folder))
+            else:
+                wrong += run_program(what, source, pathlib.Path(folder), guide.get(source))
     for line in wrong:
         print(line)
     print(f"{len(jobs)} programs and consoles, {len(wrong)} wrong")

@@ -18,8 +18,8 @@
  *
  * Its coroutines run where those of plait_go run: in the thread that starts them, or in one of
  * plait_loops_start. So a group may reach over several threads. It is gevent's Group, with a bound
- * its Pool, with cancel_on_error Python's TaskGroup. plait_pool is for many short jobs, which are
- * to be queued, and for other kinds of task.
+ * its Pool, with cancel_on_error Python's TaskGroup; its map and imap are in plait/map.h.
+ * plait_pool is for many short jobs, which are to be queued, and for other kinds of task.
  */
 #ifndef PLAIT_GROUP_H
 #define PLAIT_GROUP_H

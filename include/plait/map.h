@@ -1,4 +1,4 @@
-/* Maps: a function over many items, by the workers of a pool.
+/* Maps: a function over many items, by the workers of a pool or the coroutines of a group.
  * SPDX-License-Identifier: MIT
  *
  *     rc = plait_pool_map(pool, square, PLAIT_IN(n), PLAIT_OUT(squares), NULL, PLAIT_FOREVER);
@@ -14,6 +14,9 @@
  *         print(squared);
  *     plait_imap_destroy(imap);
  *
+ *     rc = plait_group_map(group, fetch, PLAIT_IN(urls), PLAIT_OUT(pages), NULL,    // coroutines
+ *                          plait_after_ms(60000));
+ *
  * rc > 0: so many items did not end in a value. Each item ends in exactly one outcome, as
  * plait/pool.h says it of jobs. The words are those of Python's Pool: map, map_async, starmap,
  * starmap_async, imap, imap_unordered, chunk.
@@ -23,6 +26,7 @@
 
 #include <plait/export.h>
 #include <plait/future.h>
+#include <plait/group.h>
 #include <plait/pool.h>
 #include <plait/time.h>
 
@@ -68,12 +72,13 @@ typedef struct plait_map_opts {
 /* Results in the order of their items, or of their ends, of items that come one by one; opaque. */
 typedef struct plait_imap plait_imap;
 
-/* Options of plait_pool_imap; zero is the default of each field. */
+/* Options of plait_pool_imap and plait_group_imap; zero is the default of each field. */
 typedef struct plait_imap_opts {
-    size_t in_bytes;   /* of an item */
-    size_t out_bytes;  /* of a result */
-    size_t window;     /* items taken and not yet given out, at most; 0: 64 for each worker */
-    size_t chunk;      /* items that go to a worker together; 0: as measured */
+    size_t in_bytes;  /* of an item */
+    size_t out_bytes; /* of a result */
+    size_t window; /* items taken and not yet given out, at most; 0: 64 for each worker; of a group
+                          twice max_running, or 64 */
+    size_t chunk;  /* items that go to a worker together; 0: as measured */
     bool is_unordered; /* as they end, not as they came: Python's imap_unordered */
     void *ctx;         /* the rest as of plait_map_opts */
     size_t ctx_bytes;
@@ -286,7 +291,7 @@ PLAIT_API int plait_pool_imap_sized(plait_pool *pool, plait_imap **ret, plait_po
 /* The next result; waits for it. An item that did not end in a value has its turn like any other,
  * and those behind it come after it.
  *
- *   imap      what plait_pool_imap gave.
+ *   imap      what plait_pool_imap or plait_group_imap gave.
  *   out       gets the value, out_bytes of it, if it is one; may be NULL.
  *   ret       gets how the item ended; may be NULL.
  *   until     how long to wait.
@@ -296,7 +301,8 @@ PLAIT_API int plait_pool_imap_sized(plait_pool *pool, plait_imap **ret, plait_po
  *   From      any task of the process that made it, one at a time.
  *   Errors    -ETIMEDOUT  none has ended that may come next.
  *             -ECANCELED  the caller was asked to end.
- *             -EPIPE      the pool has ended, and what was taken before has been given out.
+ *             -EPIPE      the pool has ended, or the group was asked to end, and what was taken
+ *                         before has been given out.
  *             PLAIT_EPOOL, -ENOMEM  no more can be submitted; so too.
  *             -EINVAL     imap is NULL.
  *             -ECHILD     it was made by another process.
@@ -315,9 +321,9 @@ PLAIT_API int plait_imap_next_sized(plait_imap *imap, void *out, plait_result *r
                                     size_t ret_bytes, plait_deadline until);
 
 /* End it, whether all results have been given out or not. What has not been begun is cancelled,
- * what runs is ended as plait_pool_map says it.
+ * what runs is ended as plait_pool_map or plait_group_map says it.
  *
- *   imap      what plait_pool_imap gave; NULL is fine.
+ *   imap      what plait_pool_imap or plait_group_imap gave; NULL is fine.
  *   Blocks    until what ran has ended. Callbacks may be called.
  *   From      any task of the process that made it.
  *   Errors    none.
@@ -325,6 +331,73 @@ PLAIT_API int plait_imap_next_sized(plait_imap *imap, void *out, plait_result *r
  *   Since     0.1
  */
 PLAIT_API void plait_imap_destroy(plait_imap *imap);
+
+/* ---- by a group ---- */
+
+/* Run a function over many items, each in a coroutine of its own, and wait for all of them: gevent's
+ * Pool.map, or Group.map without a bound. The function is one that a pool could run as well. The
+ * coroutines are those of the group: it never has more than max_running, an item that fails is one
+ * that plait_group_join counts, and with cancel_on_error the first of them ends the map.
+ *
+ * When it cannot be waited for any longer, nothing of it is left running: its items are asked to end
+ * and waited for, and others of the group are left alone. So `in` and `out` are the caller's again
+ * when it returns.
+ *
+ *   group     the group.
+ *   fn        the function.
+ *   in        the items.
+ *   out       room for what each gives; as many as `in`, or plait_items_of(NULL, 0, 0) for none.
+ *   ctx       handed to fn.
+ *   until     how long to wait.
+ *   Returns   how many items did not end in a value: their function returned something negative, or
+ *             they never began, because the group was asked to end or there was no memory.
+ *   Blocks    until all items have ended, or the deadline. A cancellation point.
+ *   From      any task of the process that made the group; of its own coroutines, those of a full
+ *             group wait for the others.
+ *   Errors    -ETIMEDOUT  some had not ended.
+ *             -ECANCELED  the caller was asked to end; so too.
+ *             -EINVAL     group or fn is NULL, the counts differ, or items have no pointer.
+ *             -EPIPE      the group was asked to end; nothing was begun.
+ *             -ENOMEM     no memory, and nothing runs that would give some back.
+ *             -ECHILD     the group was made by another process.
+ *   Fork      not usable in the child (-ECHILD).
+ *   Since     0.1
+ */
+PLAIT_API int plait_group_map(plait_group *group, plait_pool_fn *fn, plait_items in,
+                              plait_items out, void *ctx, plait_deadline until);
+
+/* Run a function over items that come from a source, each in a coroutine of the group: gevent's
+ * Pool.imap, and with is_unordered imap_unordered; GreenPile. Items are taken, and begun, by this call
+ * and by plait_imap_next: as many as the group has room for, and never more than `window` that have
+ * not been given out.
+ *
+ *   group     the group; not to be destroyed before the handle.
+ *   ret       gets the handle; untouched on failure. Destroyed by plait_imap_destroy.
+ *   fn        the function.
+ *   source    where the items come from. It is called by this call and by plait_imap_next, never by
+ *             two tasks at once. It may wait.
+ *   arg       handed to source.
+ *   opts      options: in_bytes, out_bytes, window, is_unordered, ctx and ctx_bytes; the others are
+ *             0. NULL: 0.
+ *   Blocks    as long as source does, until a first item has ended.
+ *   From      any task of the process that made the group.
+ *   Errors    -EINVAL  group, ret, fn or source is NULL, or an option is set that groups do not have.
+ *             -ENOMEM  no memory.
+ *             -E2BIG   opts is larger than this library knows and sets what it does not know.
+ *             -ECHILD  the group was made by another process.
+ *   Fork      not usable in the child (-ECHILD).
+ *   Since     0.1
+ */
+static inline int plait_group_imap(plait_group *group, plait_imap **ret, plait_pool_fn *fn,
+                                   plait_pool_source_fn *source, void *arg,
+                                   const plait_imap_opts *opts);
+
+/* plait_group_imap with the size of the options in words: what the inline function calls, for
+ * bindings.
+ */
+PLAIT_API int plait_group_imap_sized(plait_group *group, plait_imap **ret, plait_pool_fn *fn,
+                                     plait_pool_source_fn *source, void *arg,
+                                     const plait_imap_opts *opts, size_t opts_bytes);
 
 /* ---- what the inline functions are ---- */
 
@@ -359,6 +432,13 @@ static inline int plait_pool_imap(plait_pool *pool, plait_imap **ret, plait_pool
                                   const plait_imap_opts *opts)
 {
     return plait_pool_imap_sized(pool, ret, fn, source, arg, opts, sizeof *opts);
+}
+
+static inline int plait_group_imap(plait_group *group, plait_imap **ret, plait_pool_fn *fn,
+                                   plait_pool_source_fn *source, void *arg,
+                                   const plait_imap_opts *opts)
+{
+    return plait_group_imap_sized(group, ret, fn, source, arg, opts, sizeof *opts);
 }
 
 static inline int plait_imap_next(plait_imap *imap, void *out, plait_result *ret,

@@ -53,7 +53,8 @@ typedef struct plait_process_opts {
      * which the process has a copy; else PLAIT_FD_… */
     int in, out, err;
     /* close all descriptors but the standard ones and those of keep_fds, which keep their numbers.
-     * What plait itself has open is closed as well: pipes, and the files of named segments */
+     * Of plait's own only the memory of the heap stays: pipes and named segments are not to be used
+     * any more, unless keep_fds has the descriptors (plait_pipe_fd) */
     bool close_fds;
     const int *keep_fds;
     size_t n_keep_fds;
@@ -72,6 +73,31 @@ typedef struct plait_process_opts {
     const char *user;
     const char *group;
 } plait_process_opts;
+
+/* How the processes of this program are made that do not say it: what plait_task_opts.method of
+ * PLAIT_START_DEFAULT means from now on. To be called once, by the program, not by a library. What is
+ * started keeps to it, and so does what that starts.
+ *
+ *   method    any but PLAIT_START_DEFAULT.
+ *   Blocks    no.
+ *   From      any task.
+ *   Errors    -EINVAL    method is none of them.
+ *             -EALREADY  it was called before.
+ *   Fork      usable in the child; that it was called there is nothing to the parent.
+ *   Since     0.1
+ */
+PLAIT_API int plait_set_start_method(plait_start_method method);
+
+/* How they are made: what was set, or else PLAIT_START_FORK.
+ *
+ *   Returns   never PLAIT_START_DEFAULT.
+ *   Blocks    no.
+ *   From      any task.
+ *   Errors    none.
+ *   Fork      usable in the child.
+ *   Since     0.1
+ */
+PLAIT_API plait_start_method plait_get_start_method(void);
 
 PLAIT_END
 

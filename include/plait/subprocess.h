@@ -62,7 +62,7 @@ typedef struct plait_subprocess_opts {
     /* argv[0] is a line for /bin/sh; the words behind it are its $0, $1 … */
     bool shell;
     /* What ends it ends all below it, also what has left for a session of its own. The program
-     * becomes the parent of its orphans, and finds PLAIT_SUBPROCESS in its environment. */
+     * becomes the parent of its orphans, and finds PLAIT_TREE in its environment. */
     bool tree;
     /* It lives on when this process ends, and when its handle is destroyed. */
     bool detach;
@@ -253,6 +253,8 @@ PLAIT_API ssize_t plait_subprocess_outcomes(plait_subprocess *p, plait_outcome *
  *   Errors    -EPERM   it belongs to somebody else now.
  *             -ECHILD  it is not one of this process.
  *             -EINVAL  p is NULL, or number is no signal.
+ *             -ENOENT, -ENOMEM, -EMFILE  with tree: those below it were not found, as there is no
+ *             /proc, or no memory; it alone was sent the signal.
  *   Fork      not usable in the child (-ECHILD).
  *   Since     0.1
  */
@@ -266,6 +268,7 @@ PLAIT_API int plait_subprocess_send_signal(plait_subprocess *p, int number);
  *   Errors    -EPERM   it belongs to somebody else now.
  *             -ECHILD  it is not one of this process.
  *             -EINVAL  p is NULL.
+ *             -ENOENT, -ENOMEM, -EMFILE  with tree: as plait_subprocess_send_signal.
  *   Fork      not usable in the child (-ECHILD).
  *   Since     0.1
  */
@@ -280,6 +283,7 @@ PLAIT_API int plait_subprocess_terminate(plait_subprocess *p);
  *   Errors    -EPERM   it belongs to somebody else now.
  *             -ECHILD  it is not one of this process.
  *             -EINVAL  p is NULL.
+ *             -ENOENT, -ENOMEM, -EMFILE  with tree: as plait_subprocess_send_signal.
  *   Fork      not usable in the child (-ECHILD).
  *   Since     0.1
  */

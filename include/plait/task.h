@@ -105,6 +105,9 @@ typedef struct plait_outcome {
     int64_t user_ns;   /* CPU time in user mode */
     int64_t system_ns; /* CPU time in the kernel */
     int64_t peak_kib;  /* peak resident memory, the pages shared with its parent included */
+    /* the kernel ended it for want of memory: while it ran, its control group's count of such ends
+     * has grown, and it died of a SIGKILL that its owner had not asked for */
+    bool out_of_memory;
 } plait_outcome;
 
 /* Start a task.

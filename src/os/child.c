@@ -12,8 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static int set_group(const struct plait__child_setup *setup)
 {
     if (setup->new_session) /* which brings a group */

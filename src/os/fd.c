@@ -126,6 +126,17 @@ int plait__os_dup_above(int fd, int lowest)
     return copy < 0 ? -errno : copy;
 }
 
+int plait__os_lift(int fd)
+{
+    int copy;
+
+    if (fd < 0 || fd >= 3)
+        return fd;
+    copy = plait__os_dup_above(fd, 3);
+    close(fd);
+    return copy;
+}
+
 int plait__os_eventfd(void)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -36,6 +36,9 @@ int plait__os_set_nonblocking(int fd);
 ssize_t plait__os_write_quietly(int fd, const void *bytes, size_t n);
 /* The lowest copy of fd at or above `lowest`. */
 int plait__os_dup_above(int fd, int lowest);
+/* The descriptor itself, or if it is below 3 a copy that is not, in its place. An error stays what it
+ * is. */
+int plait__os_lift(int fd);
 /* A counter that is readable while it is not zero. */
 int plait__os_eventfd(void);
 /* Adds one; readable from now on. Async-signal-safe. */

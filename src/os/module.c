@@ -65,6 +65,7 @@ static void describe(const struct dl_phdr_info *info, struct plait__module *ret)
 
 /* The program's code. */
 static struct {
+    uintptr_t base;
     uintptr_t begin;
     uintptr_t end; /* atomic; 0: not known yet */
 } program;
@@ -102,6 +103,7 @@ static int measure(struct dl_phdr_info *info, size_t bytes, void *arg)
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
             continue;
+        program.base = info->dlpi_addr;
         program.begin = info->dlpi_addr + part->p_vaddr;
         /* release: pairs with the acquire below; all who come here at once store the same */
         __atomic_store_n(&program.end, program.begin + part->p_memsz, __ATOMIC_RELEASE);
@@ -110,7 +112,7 @@ static int measure(struct dl_phdr_info *info, size_t bytes, void *arg)
     return 1;
 }
 
-bool plait__os_module_is_program(uintptr_t address)
+static uintptr_t program_end(void)
 {
     uintptr_t end = __atomic_load_n(&program.end, __ATOMIC_ACQUIRE);
 
@@ -118,7 +120,20 @@ bool plait__os_module_is_program(uintptr_t address)
         dl_iterate_phdr(measure, NULL);
         end = __atomic_load_n(&program.end, __ATOMIC_ACQUIRE);
     }
+    return end;
+}
+
+bool plait__os_module_is_program(uintptr_t address)
+{
+    uintptr_t end = program_end();
+
     return address >= program.begin && address < end;
+}
+
+uintptr_t plait__os_module_program_base(void)
+{
+    program_end();
+    return program.base;
 }
 
 static int is_there(struct dl_phdr_info *info, size_t bytes, void *arg)

@@ -230,6 +230,12 @@ void plait__os_lead_group(void)
     setpgid(0, 0); /* fails only for a session leader, which has a group of its own already */
 }
 
+void plait__os_join_group(pid_t group)
+{
+    if (setpgid(0, group) < 0)
+        setpgid(0, 0);
+}
+
 int plait__os_adopt_orphans(void)
 {
     return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0, 0, 0) < 0 ? -errno : 0;
@@ -238,6 +244,11 @@ int plait__os_adopt_orphans(void)
 void plait__os_set_process_name(const char *name)
 {
     prctl(PR_SET_NAME, (unsigned long)(uintptr_t)name, 0, 0, 0);
+}
+
+void plait__os_set_own_name(void)
+{
+    plait__os_set_process_name(program_invocation_short_name);
 }
 
 uint64_t plait__os_random(void)

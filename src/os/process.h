@@ -96,9 +96,13 @@ int plait__os_tree_kill(const struct plait__tree *tree);
 int plait__os_die_with_parent(pid_t parent, int signal);
 /* Leave the process group, for one of our own. */
 void plait__os_lead_group(void);
+/* Join that process group; where it is gone, or of another session, one of our own. */
+void plait__os_join_group(pid_t group);
 /* Adopt orphaned descendants. */
 int plait__os_adopt_orphans(void);
 void plait__os_set_process_name(const char *name);
+/* The name that an exec of the program gives. */
+void plait__os_set_own_name(void);
 /* 64 random bits. */
 uint64_t plait__os_random(void);
 

@@ -57,6 +57,13 @@ uint64_t plait__os_signals_pending(void)
     return to_bits(&set);
 }
 
+void plait__os_signals_set_blocked(uint64_t blocked)
+{
+    sigset_t set = to_set(blocked);
+
+    pthread_sigmask(SIG_SETMASK, &set, NULL);
+}
+
 void plait__os_signals_own(uint64_t ignored, uint64_t blocked)
 {
     sigset_t set = to_set(blocked);
@@ -67,6 +74,16 @@ void plait__os_signals_own(uint64_t ignored, uint64_t blocked)
                   NULL); /* fails for SIGKILL, SIGSTOP and the library's own: as it should */
     }
     sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+void plait__os_signals_default(uint64_t signals)
+{
+    sigset_t none;
+
+    for (uint64_t left = signals; left != 0; left &= left - 1)
+        sigaction(__builtin_ctzll(left) + 1, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 int plait__os_signal_fd(uint64_t signals)

@@ -20,6 +20,12 @@ uint64_t plait__os_signals_pending(void);
  * `ignored` are ignored, nothing is blocked but `blocked`. Both are sets of bits as above. */
 void plait__os_signals_own(uint64_t ignored, uint64_t blocked);
 
+/* Blocks those signals, a set of bits, in the calling thread, and no others. */
+void plait__os_signals_set_blocked(uint64_t blocked);
+/* In a child of a process that is ours: those signals get their default action, nothing is blocked.
+ */
+void plait__os_signals_default(uint64_t signals);
+
 /* Blocks those signals in the calling thread and gives a descriptor that is readable when one came.
  * -errno. */
 int plait__os_signal_fd(uint64_t signals);

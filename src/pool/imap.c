@@ -30,7 +30,7 @@ enum {
 
 static void set_ended(struct plait__batch *batch)
 {
-    plait_imap *imap = batch->imap;
+    struct plait__imap *imap = batch->imap;
 
     plait__mutex_lock(&imap->lock);
     plait__list_push_back(&imap->ready, &batch->ready);
@@ -54,7 +54,7 @@ static void on_end(struct plait__job *job)
 
 static void fill_job(struct plait__batch *batch)
 {
-    plait_imap *imap = batch->imap;
+    struct plait__imap *imap = batch->imap;
 
     batch->job = (struct plait__job){
         .pool = imap->pool,
@@ -90,7 +90,7 @@ static void give_up(struct plait__batch *batch, int error)
 }
 
 /* Submits what is being filled; no room: later. */
-static void submit(plait_imap *imap)
+static void submit(struct plait__imap *imap)
 {
     struct plait__batch *batch = imap->filling;
     bool is_alone;
@@ -120,7 +120,7 @@ static void submit(plait_imap *imap)
 }
 
 /* Takes one item. False: there is none. */
-static bool take_item(plait_imap *imap)
+static bool take_item(struct plait__imap *imap)
 {
     struct plait__batch *batch = imap->filling;
     int rc = imap->source(batch->in != NULL ? batch->in + batch->n * imap->opts.in_bytes : NULL,
@@ -142,7 +142,7 @@ static bool is_full(const struct plait__batch *batch)
 }
 
 /* Workers have nothing to do, and here is something, though it is not all that it could be. */
-static void submit_early(plait_imap *imap)
+static void submit_early(struct plait__imap *imap)
 {
     uint32_t n;
 
@@ -154,7 +154,7 @@ static void submit_early(plait_imap *imap)
 }
 
 /* Has the clock ticked since the item before? */
-static bool time_passes(plait_imap *imap)
+static bool time_passes(struct plait__imap *imap)
 {
     int64_t tick_ns = plait__os_tick_ns(), passed_ns = tick_ns - imap->tick_ns;
 
@@ -165,7 +165,7 @@ static bool time_passes(plait_imap *imap)
 
 /* Takes items and submits batches, as far as window and room go. True: time passes, and there may be
  * more to take when it has been looked what has ended. */
-static bool fill(plait_imap *imap)
+static bool fill(struct plait__imap *imap)
 {
     bool goes_on = true;
 
@@ -204,7 +204,7 @@ static struct plait__batch *first_of(struct plait__list *list)
 }
 
 /* The batch whose results come next, if it has ended. */
-static struct plait__batch *find_ended(plait_imap *imap)
+static struct plait__batch *find_ended(struct plait__imap *imap)
 {
     struct plait__batch *batch = first_of(&imap->flying);
     struct plait__list *node;
@@ -224,7 +224,7 @@ static struct plait__batch *find_ended(plait_imap *imap)
 }
 
 /* Is there a result to be given out? */
-static bool has_current(plait_imap *imap)
+static bool has_current(struct plait__imap *imap)
 {
     struct plait__tally tally = { 0 };
     struct plait__batch *batch = imap->current;
@@ -245,7 +245,7 @@ static bool has_current(plait_imap *imap)
 
 static bool help(void *arg)
 {
-    plait_imap *imap = arg;
+    struct plait__imap *imap = arg;
 
     list_for_each (node, &imap->flying) {
         struct plait__batch *batch = plait__list_entry(node, struct plait__batch, node);
@@ -259,7 +259,7 @@ static bool help(void *arg)
 }
 
 /* A slow source is asked when there is no result, and not in vain. */
-static bool may_fill(plait_imap *imap)
+static bool may_fill(struct plait__imap *imap)
 {
     if (!imap->is_slow)
         return true;
@@ -268,7 +268,7 @@ static bool may_fill(plait_imap *imap)
 
 static enum plait__ends_look look(void *arg, bool will_sleep)
 {
-    plait_imap *imap = arg;
+    struct plait__imap *imap = arg;
     bool goes_on = false;
 
     if (imap->is_slow)
@@ -287,15 +287,14 @@ static enum plait__ends_look look(void *arg, bool will_sleep)
     return goes_on ? PLAIT__ENDS_AGAIN : PLAIT__ENDS_NOTHING;
 }
 
-int plait_imap_next_sized(plait_imap *imap, void *out, plait_result *ret, size_t ret_bytes,
-                          plait_deadline until)
+static int next(plait_imap *handle, void *out, plait_result *ret, size_t ret_bytes,
+                plait_deadline until)
 {
+    struct plait__imap *imap = (struct plait__imap *)handle;
     const plait_result *result;
     size_t out_bytes;
     int rc;
 
-    if (imap == NULL)
-        return -EINVAL;
     if (!plait__ends_is_here(imap->process, imap->owner))
         return -ECHILD;
     imap->has_filled = false;
@@ -333,7 +332,7 @@ static int check_opts(plait_imap_opts *opts, const plait_pool *pool)
                                                                                          : 0;
 }
 
-static int copy_ctx(plait_imap *imap)
+static int copy_ctx(struct plait__imap *imap)
 {
     plait_imap_opts *opts = &imap->opts;
 
@@ -354,7 +353,7 @@ static void free_list(struct plait__list *list)
         plait__batch_free(plait__list_entry(node, struct plait__batch, node));
 }
 
-static void free_imap(plait_imap *imap)
+static void free_imap(struct plait__imap *imap)
 {
     free_list(&imap->flying);
     free_list(&imap->free);
@@ -365,7 +364,7 @@ static void free_imap(plait_imap *imap)
 }
 
 /* One batch is there whatever comes. */
-static int fill_imap(plait_imap *imap)
+static int fill_imap(struct plait__imap *imap)
 {
     int rc = copy_ctx(imap);
     struct plait__batch *batch = rc == 0 ? plait__batch_make(imap) : NULL;
@@ -376,7 +375,7 @@ static int fill_imap(plait_imap *imap)
     return 0;
 }
 
-static int hold_pool(plait_imap *imap)
+static int hold_pool(struct plait__imap *imap)
 {
     plait_pool *pool = imap->pool;
 
@@ -388,13 +387,16 @@ static int hold_pool(plait_imap *imap)
     return 0;
 }
 
-static int create(plait_imap **ret, plait_pool *pool, const plait_imap_opts *opts)
+static const struct plait__imap_ops pool_ops;
+
+static int create(struct plait__imap **ret, plait_pool *pool, const plait_imap_opts *opts)
 {
-    plait_imap *imap = calloc(1, sizeof *imap);
+    struct plait__imap *imap = calloc(1, sizeof *imap);
     int rc;
 
     if (imap == NULL)
         return -ENOMEM;
+    imap->imap.ops = &pool_ops;
     imap->pool = pool;
     imap->process = pool->process;
     imap->owner = pool->owner;
@@ -419,7 +421,7 @@ int plait_pool_imap_sized(plait_pool *pool, plait_imap **ret, plait_pool_fn *fn,
                           size_t opts_bytes)
 {
     plait_imap_opts ours;
-    plait_imap *imap = NULL;
+    struct plait__imap *imap = NULL;
     int rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
 
     if (rc == 0)
@@ -436,15 +438,15 @@ int plait_pool_imap_sized(plait_pool *pool, plait_imap **ret, plait_pool_fn *fn,
     fill(imap);
     rc = imap->refused;
     if (rc < 0)
-        plait_imap_destroy(imap);
+        plait_imap_destroy(&imap->imap);
     else
-        *ret = imap;
+        *ret = &imap->imap;
     return rc;
 }
 
 static enum plait__ends_look look_for_end(void *arg, bool will_sleep)
 {
-    plait_imap *imap = arg;
+    struct plait__imap *imap = arg;
     uint32_t n;
 
     plait__pool_pump(imap->pool, will_sleep);
@@ -454,7 +456,7 @@ static enum plait__ends_look look_for_end(void *arg, bool will_sleep)
     return n == 0 ? PLAIT__ENDS_DONE : PLAIT__ENDS_NOTHING;
 }
 
-static void end_batches(plait_imap *imap)
+static void end_batches(struct plait__imap *imap)
 {
     list_for_each (node, &imap->flying) {
         struct plait__batch *batch = plait__list_entry(node, struct plait__batch, node);
@@ -466,13 +468,11 @@ static void end_batches(plait_imap *imap)
     plait__unmask_cancel();
 }
 
-void plait_imap_destroy(plait_imap *imap)
+static void destroy(plait_imap *handle)
 {
-    plait_pool *pool;
+    struct plait__imap *imap = (struct plait__imap *)handle;
+    plait_pool *pool = imap->pool;
 
-    if (imap == NULL)
-        return;
-    pool = imap->pool;
     if (plait__ends_is_here(imap->process, imap->owner)) {
         end_batches(imap);
         free_imap(imap);
@@ -480,4 +480,20 @@ void plait_imap_destroy(plait_imap *imap)
     } else {
         free_imap(imap);
     }
+}
+
+static const struct plait__imap_ops pool_ops = { .next = next, .destroy = destroy };
+
+/* ---- of whatever kind ---- */
+
+int plait_imap_next_sized(plait_imap *imap, void *out, plait_result *ret, size_t ret_bytes,
+                          plait_deadline until)
+{
+    return imap != NULL ? imap->ops->next(imap, out, ret, ret_bytes, until) : -EINVAL;
+}
+
+void plait_imap_destroy(plait_imap *imap)
+{
+    if (imap != NULL)
+        imap->ops->destroy(imap);
 }

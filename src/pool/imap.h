@@ -6,12 +6,23 @@
 
 #include "pool/pool.h"
 
+/* A handle begins with what differs: over a pool, over a group. */
+struct plait_imap {
+    const struct plait__imap_ops *ops;
+};
+
+struct plait__imap_ops {
+    int (*next)(plait_imap *handle, void *out, plait_result *ret, size_t ret_bytes,
+                plait_deadline until);
+    void (*destroy)(plait_imap *handle);
+};
+
 /* Some items; the owner's, but for what is said. */
 struct plait__batch {
     struct plait__job job;    /* the executor's while it flies */
     struct plait__list node;  /* in flying, or free */
     struct plait__list ready; /* in the imap's; its lock */
-    plait_imap *imap;
+    struct plait__imap *imap;
     uint32_t has_ended; /* atomic: who stores it releases the results by it */
     uint32_t n;         /* items in it */
     uint32_t next;      /* the first that is not given out */
@@ -20,7 +31,8 @@ struct plait__batch {
     plait_result *results;
 };
 
-struct plait_imap {
+struct plait__imap {
+    struct plait_imap imap; /* first: the handle */
     plait_pool *pool;
     uint32_t process; /* the owner, as plait__ends_begin says it */
     pid_t owner;      /* so too */
@@ -49,17 +61,17 @@ struct plait_imap {
     uint32_t n_flying;        /* lock: those that have not ended */
 };
 
-static inline size_t plait__imap_workers(const plait_imap *imap)
+static inline size_t plait__imap_workers(const struct plait__imap *imap)
 {
     return __atomic_load_n(&imap->pool->n_workers, __ATOMIC_RELAXED);
 }
 
 /* How many items the next batch is to have. */
-size_t plait__batch_size(const plait_imap *imap);
+size_t plait__batch_size(const struct plait__imap *imap);
 /* With room for one item; NULL: no memory. */
-struct plait__batch *plait__batch_make(plait_imap *imap);
+struct plait__batch *plait__batch_make(struct plait__imap *imap);
 /* An empty one that was used before, or a new one; NULL: no memory. */
-struct plait__batch *plait__batch_take(plait_imap *imap);
+struct plait__batch *plait__batch_take(struct plait__imap *imap);
 void plait__batch_free(struct plait__batch *batch);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define BATCH_NS INT64_C(100000)
 
-size_t plait__batch_size(const plait_imap *imap)
+size_t plait__batch_size(const struct plait__imap *imap)
 {
     size_t most = imap->opts.window / (2 * plait__imap_workers(imap));
     size_t n = imap->opts.chunk;
@@ -55,7 +55,7 @@ static bool grow(struct plait__batch *batch, size_t n)
     return true;
 }
 
-struct plait__batch *plait__batch_make(plait_imap *imap)
+struct plait__batch *plait__batch_make(struct plait__imap *imap)
 {
     struct plait__batch *batch = calloc(1, sizeof *batch);
 
@@ -70,7 +70,7 @@ struct plait__batch *plait__batch_make(plait_imap *imap)
     return NULL;
 }
 
-struct plait__batch *plait__batch_take(plait_imap *imap)
+struct plait__batch *plait__batch_take(struct plait__imap *imap)
 {
     struct plait__list *node = plait__list_pop_front(&imap->free);
     struct plait__batch *batch =

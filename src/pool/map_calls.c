@@ -3,7 +3,7 @@
  */
 #include "base/opts.h"
 #include "family/member.h"
-#include "pool/function.h"
+#include "task/function.h"
 #include "pool/map.h"
 #include "wait/sleeper.h"
 

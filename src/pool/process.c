@@ -15,7 +15,7 @@
 #include "os/clock.h"
 #include "os/thread.h"
 #include "pool/bell.h"
-#include "pool/function.h"
+#include "task/function.h"
 #include "pool/pool.h"
 #include "pool/process_keep.h"
 #include "pool/process_side.h"
@@ -193,7 +193,7 @@ static void reset_locks(void)
 {
     keeper_lock = (struct plait__mutex){ 0 };
     plait__functions_at_fork();
-    plait__crews_at_fork();
+    plait__keeper_at_fork();
 }
 
 static int set_fork_handler(void)

@@ -13,7 +13,7 @@
 #include "os/process.h"
 #include "os/readfile.h"
 #include "os/thread.h"
-#include "pool/function.h"
+#include "task/function.h"
 #include "pool/running.h"
 #include "sync/nap.h"
 

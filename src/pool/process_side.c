@@ -7,7 +7,7 @@
 #include "pool/process_side.h"
 #include "chan/bell.h"
 #include "pool/bell.h"
-#include "pool/function.h"
+#include "task/function.h"
 #include "pool/pool.h"
 #include "pool/process_fill.h"
 #include "pool/process_results.h"

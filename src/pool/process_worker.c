@@ -13,7 +13,7 @@
 #include "os/process.h"
 #include "os/thread.h"
 #include "pool/bell.h"
-#include "pool/function.h"
+#include "task/function.h"
 #include "pool/process_run.h"
 #include "sync/nap.h"
 #include "task/task.h"

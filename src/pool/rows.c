@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "pool/rows.h"
-#include "pool/function.h"
+#include "task/function.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -219,19 +219,23 @@ static int signal_program(struct plait__program *program, int number)
 }
 
 /* All below the program: by parentage while it runs, for then it is the parent of its orphans; by
- * the mark also those that it has left behind. Without /proc: it alone. pre: the lock. */
+ * the mark also those that it has left behind. Where they cannot be found the program alone, and why.
+ * pre: the lock. */
 static int signal_tree(plait_subprocess *p, struct plait__program *program, int number)
 {
-    bool runs = look_locked(program) < 0;
-    struct plait__tree tree = { .root = runs ? program->pid : 0, .env = p->mark, .anywhere = true };
-    int met = 1;
+    bool runs = look_locked(program) < 0, kills = number == SIGKILL;
+    struct plait__tree tree = { .root = runs ? program->pid : 0,
+                                .env = p->mark_env,
+                                .anywhere = true };
+    int met = kills || runs ? 1 : 0, rc = 0;
 
-    if (number != SIGKILL)
-        met = runs ? plait__os_tree_signal(&tree, number) : 0;
-    else
-        for (int i = 0; i < KILL_ROUNDS && met > 0; i++)
-            met = plait__os_tree_kill(&tree);
-    return met < 0 ? signal_program(program, number) : 0;
+    for (int i = 0; i < KILL_ROUNDS && met != 0; i++) {
+        met = kills ? plait__os_tree_kill(&tree) : plait__os_tree_signal(&tree, number);
+        met = met > 0 && !kills ? 0 : met;
+    }
+    if (kills || met < 0) /* it may be somebody else's now, and not be met for that */
+        rc = signal_program(program, number);
+    return rc < 0 ? rc : met < 0 ? met : 0;
 }
 
 int plait__subprocess_signal(plait_subprocess *p, int number)
@@ -323,7 +327,7 @@ static void guard_again(void)
         int rc = 0;
         for (size_t i = 0; i < p->n && p->keeper != keeper && !p->is_detached; i++)
             if (look(p, &p->programs[i]) < 0 && rc == 0)
-                rc = plait__keeper_guard(p->programs[i].pid, p->programs[i].pidfd);
+                rc = plait__keeper_guard_tree(p->programs[i].pid, p->programs[i].pidfd, p->mark);
         if (rc == 0)
             p->keeper = keeper;
     }

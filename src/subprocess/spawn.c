@@ -24,17 +24,17 @@
 
 /* What the child does before all else. */
 struct first {
-    int channel; /* to the keeper; -1: nobody guards it */
-    bool adopts;
+    int channel;   /* to the keeper; -1: nobody guards it */
+    uint64_t mark; /* of the tree; 0: there is none */
 };
 
 /* In the child, in its caller's memory: calls nothing but the kernel. */
 static int do_first(void *arg)
 {
     const struct first *first = arg;
-    int rc = first->channel >= 0 ? plait__keeper_guard_self(first->channel) : 0;
+    int rc = first->channel >= 0 ? plait__keeper_guard_self(first->channel, first->mark) : 0;
 
-    return rc == 0 && first->adopts ? plait__os_adopt_orphans() : rc;
+    return rc == 0 && first->mark != 0 ? plait__os_adopt_orphans() : rc;
 }
 
 /* The PATH of an environment; what a shell would take where there is none. */
@@ -84,7 +84,7 @@ static int open_channel(const plait_subprocess *p)
 static pid_t spawn_once(plait_subprocess *p, struct plait__spawn *spawn, const char **ret_step)
 {
     int channel = open_channel(p);
-    struct first first = { .channel = channel, .adopts = p->tree };
+    struct first first = { .channel = channel, .mark = p->mark };
     pid_t pid;
 
     if (channel < -1) {

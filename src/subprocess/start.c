@@ -9,9 +9,7 @@
 #include "task/keeper.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,10 +50,11 @@ static void close_fd(int *fd)
 /* The environment with the mark in it, instead of that of somebody above. */
 static char **mark_environment(plait_subprocess *p, char *const *environment)
 {
-    size_t n = 0, length = strlen(PLAIT__SUBPROCESS_ENV);
+    size_t n = 0, length = strlen(PLAIT__TREE_ENV);
     char **marked;
 
-    snprintf(p->mark, sizeof p->mark, PLAIT__SUBPROCESS_ENV "%016" PRIx64, plait__os_random());
+    p->mark = plait__os_random() | 1;
+    plait__keeper_tree_env(p->mark_env, p->mark);
     while (environment[n] != NULL)
         n++;
     marked = calloc(n + 2, sizeof *marked);
@@ -63,9 +62,9 @@ static char **mark_environment(plait_subprocess *p, char *const *environment)
         return NULL;
     n = 0;
     for (; *environment != NULL; environment++)
-        if (strncmp(*environment, PLAIT__SUBPROCESS_ENV, length) != 0)
+        if (strncmp(*environment, PLAIT__TREE_ENV, length) != 0)
             marked[n++] = *environment;
-    marked[n] = p->mark;
+    marked[n] = p->mark_env;
     return marked;
 }
 

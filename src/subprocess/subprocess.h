@@ -12,17 +12,11 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "task/keeper.h"
 #include "wait/mutex.h"
 #include <plait/subprocess.h>
 
 #include <stdint.h>
-
-/* In the environment of those that are to be found again, before a number. */
-#define PLAIT__SUBPROCESS_ENV "PLAIT_SUBPROCESS="
-
-enum {
-    PLAIT__SUBPROCESS_ENV_BYTES = 40
-};
 
 /* One program of a subprocess. */
 struct plait__program {
@@ -45,10 +39,11 @@ struct plait_subprocess {
     struct plait__buf said[2]; /* what was read of them */
     const char *input;         /* the caller's: what is still to be written */
     size_t input_left;
-    bool is_fed;                            /* somebody has given the input */
-    bool is_flowing;                        /* our ends do not block any more */
-    char mark[PLAIT__SUBPROCESS_ENV_BYTES]; /* with tree: what is in the environment of all below */
-    size_t n;                               /* const */
+    bool is_fed;                          /* somebody has given the input */
+    bool is_flowing;                      /* our ends do not block any more */
+    uint64_t mark;                        /* const after start: of the tree; 0: there is none */
+    char mark_env[PLAIT__TREE_ENV_BYTES]; /* likewise: in the environment of all below */
+    size_t n;                             /* const */
     struct plait__program programs[];
 };
 

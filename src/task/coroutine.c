@@ -110,7 +110,7 @@ static void run(struct plait__strand *strand)
     plait_task *task = &self->task;
     plait_outcome outcome = { .kind = PLAIT_RETURNED };
 
-    outcome.code = task->fn(task->arg);
+    outcome.code = plait__task_call(task);
     if (plait__strand_here() != strand) /* a child that was forked in here: its only thread ends */
         exit(outcome.code >= 0 && outcome.code < EXIT_MOST ? outcome.code : EXIT_MOST);
     if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))

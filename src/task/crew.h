@@ -55,9 +55,5 @@ int plait__keeper_take_crew(struct plait__crew *crew, int out, int err);
 /* The keeper looks at all crews now. */
 void plait__keeper_kick(void);
 void plait__keeper_kick_from_worker(void);
-/* Asks the kernel whether the keeper has died; if so, it is buried. False: it lives. */
-bool plait__keeper_has_died(void);
-/* In a forked child: a thread that held a lock of these calls is not there to give it back. */
-void plait__crews_at_fork(void);
 
 #endif

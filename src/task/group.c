@@ -12,17 +12,22 @@ void plait__group_add(struct plait__group *group)
     __atomic_fetch_add(&group->count, 1, __ATOMIC_RELAXED);
 }
 
-void plait__group_drop(struct plait__group *group, int code)
+void plait__group_uncount(struct plait__group *group)
 {
     uint32_t before;
 
-    if (group->on_end != NULL)
-        group->on_end(group, code);
     /* acq_rel: the partner is plait__group_count. From the moment that it is 0, nothing of the group
      * but the address of its word may be used. */
     before = __atomic_fetch_sub(&group->count, 1, __ATOMIC_ACQ_REL);
     if (before == (PLAIT__GROUP_AWAITED | 1))
         plait__wake_own(&group->count, UINT_MAX);
+}
+
+void plait__group_drop(struct plait__group *group, int code)
+{
+    if (group->on_end != NULL)
+        group->on_end(group, code);
+    plait__group_uncount(group);
 }
 
 void plait__group_begin(struct plait__group *group, struct plait__group_member *member)

@@ -44,6 +44,8 @@ void plait__group_begin(struct plait__group *group, struct plait__group_member *
 void plait__group_end(struct plait__group *group, struct plait__group_member *member, int code);
 /* One that has not begun never will. */
 void plait__group_drop(struct plait__group *group, int code);
+/* One that was added is not counted any more; on_end is not told. */
+void plait__group_uncount(struct plait__group *group);
 
 /* Waits until there is none. 0, -ETIMEDOUT, -ECANCELED. */
 int plait__group_wait(struct plait__group *group, plait_deadline until);

@@ -1,12 +1,12 @@
 /* The public calls on groups.
  * SPDX-License-Identifier: MIT
  */
-#include <plait/group.h>
-#include <plait/semaphore.h>
-
+#include "task/group_calls.h"
 #include "base/opts.h"
 #include "family/self.h"
 #include "task/coroutine.h"
+
+#include <plait/semaphore.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,12 +14,23 @@
 struct plait_group {
     struct plait__group members; /* first */
     plait_semaphore room;        /* with a bound: for how many more there is a place */
-    bool is_bounded;             /* const */
+    uint32_t bound;              /* const: 0: none */
     bool cancel_on_error;        /* const */
     uint32_t n_failed;           /* atomic */
     int error;                   /* atomic: the first one; 0: none */
     pid_t owner;                 /* const: the process that made it */
+    struct plait__mutex lock;
+    struct plait__list items; /* lock: those that have not ended; not in members.begun */
 };
+
+static void cancel_all(plait_group *group)
+{
+    plait__group_cancel(&group->members);
+    plait__mutex_lock(&group->lock);
+    list_for_each (node, &group->items)
+        plait__group_cancel(&plait__list_entry(node, struct plait__group_item, node)->own);
+    plait__mutex_unlock(&group->lock);
+}
 
 /* One has ended, and is not counted any more in a moment. */
 static void on_end(struct plait__group *members, int code)
@@ -33,9 +44,9 @@ static void on_end(struct plait__group *members, int code)
         __atomic_compare_exchange_n(&group->error, &none, code, false, __ATOMIC_RELAXED,
                                     __ATOMIC_RELAXED);
         if (group->cancel_on_error)
-            plait__group_cancel(members);
+            cancel_all(group);
     }
-    if (group->is_bounded)
+    if (group->bound > 0)
         plait_semaphore_release(&group->room);
 }
 
@@ -53,7 +64,8 @@ int plait_group_create_sized(plait_group **ret, const plait_group_opts *opts, si
     if (group == NULL)
         return -ENOMEM;
     group->members.on_end = on_end;
-    group->is_bounded = ours.max_running > 0;
+    group->bound = ours.max_running;
+    plait__list_init(&group->items);
     group->cancel_on_error = ours.cancel_on_error;
     group->owner = plait__self_pid();
     plait_semaphore_init(&group->room, ours.max_running);
@@ -61,7 +73,7 @@ int plait_group_create_sized(plait_group **ret, const plait_group_opts *opts, si
     return 0;
 }
 
-static int check(const plait_group *group)
+int plait__group_check(const plait_group *group)
 {
     if (group == NULL)
         return -EINVAL;
@@ -70,8 +82,8 @@ static int check(const plait_group *group)
 
 void plait_group_destroy(plait_group *group)
 {
-    if (check(group) == 0) {
-        plait__group_cancel(&group->members);
+    if (plait__group_check(group) == 0) {
+        cancel_all(group);
         plait__mask_cancel();
         plait__group_wait(&group->members, PLAIT_FOREVER);
         plait__unmask_cancel();
@@ -87,51 +99,51 @@ static bool is_cancelled(const plait_group *group)
     return __atomic_load_n(&group->members.is_cancelled, __ATOMIC_RELAXED) != 0;
 }
 
-static void leave(plait_group *group)
+void plait__group_leave(plait_group *group)
 {
-    if (group->is_bounded)
+    if (group->bound > 0)
         plait_semaphore_release(&group->room);
 }
 
-/* Takes a place. */
-static int enter(plait_group *group, plait_deadline until)
+int plait__group_enter(plait_group *group, plait_deadline until)
 {
-    int rc = check(group);
+    int rc = plait__group_check(group);
 
     if (rc < 0)
         return rc;
     if (is_cancelled(group))
         return -EPIPE;
-    if (group->is_bounded)
+    if (group->bound > 0)
         rc = plait_semaphore_acquire(&group->room, until);
     if (rc < 0 || !is_cancelled(group))
         return rc;
-    leave(group); /* it was, meanwhile */
+    plait__group_leave(group); /* it was, meanwhile */
     return -EPIPE;
 }
 
 int plait_group_go(plait_group *group, plait_task_fn *fn, void *arg, plait_deadline until)
 {
-    int rc = fn == NULL ? -EINVAL : enter(group, until);
+    int rc = fn == NULL ? -EINVAL : plait__group_enter(group, until);
 
     if (rc < 0)
         return rc;
     rc = plait__coroutine_go(&group->members, fn, arg, 0);
     if (rc < 0)
-        leave(group);
+        plait__group_leave(group);
     return rc;
 }
 
 int plait_group_go_copy(plait_group *group, plait_task_fn *fn, const void *arg, size_t arg_bytes,
                         plait_deadline until)
 {
-    int rc = fn == NULL || (arg == NULL && arg_bytes > 0) ? -EINVAL : enter(group, until);
+    int rc =
+        fn == NULL || (arg == NULL && arg_bytes > 0) ? -EINVAL : plait__group_enter(group, until);
 
     if (rc < 0)
         return rc;
     rc = plait__coroutine_go(&group->members, fn, arg_bytes > 0 ? arg : NULL, arg_bytes);
     if (rc < 0)
-        leave(group);
+        plait__group_leave(group);
     return rc;
 }
 
@@ -139,13 +151,13 @@ int plait_group_start(plait_group *group, plait_task **ret, plait_task_fn *fn, v
                       plait_deadline until)
 {
     plait_task *task = NULL;
-    int rc = ret == NULL || fn == NULL ? -EINVAL : enter(group, until);
+    int rc = ret == NULL || fn == NULL ? -EINVAL : plait__group_enter(group, until);
 
     if (rc < 0)
         return rc;
     rc = plait__coroutine_create(&task, fn, arg, &(plait_task_opts){ 0 });
     if (rc < 0) {
-        leave(group);
+        plait__group_leave(group);
         return rc;
     }
     plait__coroutine_enter(task, &group->members);
@@ -154,13 +166,69 @@ int plait_group_start(plait_group *group, plait_task **ret, plait_task_fn *fn, v
     return 0;
 }
 
+/* ---- one by one ---- */
+
+static void on_item_end(struct plait__group *own, int code)
+{
+    struct plait__group_item *item = plait__list_entry(own, struct plait__group_item, own);
+    plait_group *group = item->group;
+
+    plait__mutex_lock(&group->lock);
+    plait__list_remove(&item->node);
+    plait__mutex_unlock(&group->lock);
+    on_end(&group->members, code);
+    item->on_end(item, code);
+    plait__group_uncount(&group->members); /* the group may be gone from now on */
+}
+
+int plait__group_item_go(struct plait__group_item *item, plait_group *group, plait_task_fn *fn,
+                         const void *site)
+{
+    int rc;
+
+    item->own = (struct plait__group){ .on_end = on_item_end };
+    item->group = group;
+    plait__group_add(&group->members);
+    plait__mutex_lock(&group->lock);
+    plait__list_push_back(&group->items, &item->node);
+    plait__mutex_unlock(&group->lock);
+    if (is_cancelled(group)) /* else who asks it to end from now on finds the item */
+        plait__group_cancel(&item->own);
+    rc = plait__coroutine_go_at(&item->own, fn, item, 0, site);
+    if (rc == 0)
+        return 0;
+    plait__mutex_lock(&group->lock);
+    plait__list_remove(&item->node);
+    plait__mutex_unlock(&group->lock);
+    plait__group_leave(group);
+    plait__group_uncount(&group->members);
+    return rc;
+}
+
+void plait__group_item_wait(struct plait__group_item *item)
+{
+    plait__mask_cancel();
+    plait__group_wait(&item->own, PLAIT_FOREVER);
+    plait__unmask_cancel();
+}
+
+/* Is the running coroutine one of the group? */
+static bool is_inside(const plait_group *group)
+{
+    struct plait__group *around = plait__group_around();
+
+    if (around == NULL || around->on_end != on_item_end)
+        return around == &group->members;
+    return plait__list_entry(around, struct plait__group_item, own)->group == group;
+}
+
 /* ---- all of them ---- */
 
 int plait_group_join(plait_group *group, plait_deadline until)
 {
-    int rc = check(group);
+    int rc = plait__group_check(group);
 
-    if (rc == 0 && plait__group_around() == &group->members)
+    if (rc == 0 && is_inside(group))
         rc = -EDEADLK;
     if (rc == 0)
         rc = plait__group_wait(&group->members, until);
@@ -174,21 +242,26 @@ int plait_group_error(const plait_group *group)
 
 int plait_group_cancel(plait_group *group)
 {
-    int rc = check(group);
+    int rc = plait__group_check(group);
 
     if (rc == 0)
-        plait__group_cancel(&group->members);
+        cancel_all(group);
     return rc;
+}
+
+uint32_t plait__group_bound(const plait_group *group)
+{
+    return group->bound;
 }
 
 uint32_t plait_group_count(const plait_group *group)
 {
-    return check(group) == 0 ? plait__group_count(&group->members) : 0;
+    return plait__group_check(group) == 0 ? plait__group_count(&group->members) : 0;
 }
 
 uint32_t plait_group_free_count(const plait_group *group)
 {
-    if (check(group) < 0)
+    if (plait__group_check(group) < 0)
         return 0;
-    return group->is_bounded ? plait_semaphore_count(&group->room) : UINT32_MAX;
+    return group->bound > 0 ? plait_semaphore_count(&group->room) : UINT32_MAX;
 }

@@ -79,12 +79,40 @@ int plait__keeper_resume(void);
 /* Kill the child `pid`, behind pidfd, when this process dies. Makes a new keeper if the old one is
  * dead. */
 int plait__keeper_guard(pid_t pid, int pidfd);
+/* The same; with a mark other than 0, while it lives: it and all below it, by parentage or by the mark
+ * in the environment. */
+int plait__keeper_guard_tree(pid_t pid, int pidfd, uint64_t mark);
+/* The mark as it stands there. */
+#define PLAIT__TREE_ENV "PLAIT_TREE="
+enum {
+    PLAIT__TREE_ENV_BYTES = 32
+};
+void plait__keeper_tree_env(char env[PLAIT__TREE_ENV_BYTES], uint64_t mark);
+
+/* What the keeper has forked. */
+struct plait__forked {
+    pid_t pid;
+    int pidfd;
+    uint64_t keeper; /* its generation */
+    uint32_t token;  /* what its order must say for it to begin */
+};
+
+struct keeper_task;
+/* Has the keeper fork a task, which waits for its order's word. Makes a keeper, or a new one if the
+ * old one is dead. PLAIT_EKEEPER: the new one died as well; PLAIT_ETHREADS; -EBUSY: there is a keeper,
+ * busy with commands, that knows nothing of the family's heap; -errno. After PLAIT_EKEEPER, or when
+ * ret->pid is not 0, there may be a process that looks at the order still. */
+int plait__keeper_fork(const struct keeper_task *task, struct plait__forked *ret);
+/* Asks the kernel whether the keeper has died; if so, it is buried. False: it lives. */
+bool plait__keeper_has_died(void);
+/* In a forked child: a thread that held the lock of these calls is not there to give it back. */
+void plait__keeper_at_fork(void);
 /* For a child that is about to be started, from any thread: a copy of the channel to the keeper, which
  * is made if there is none. The descriptor, PLAIT_ETHREADS or -errno. */
 int plait__keeper_open_channel(void);
-/* In that child, which shares its parent's memory: says there what plait__keeper_guard says of
+/* In that child, which shares its parent's memory: says there what plait__keeper_guard_tree says of
  * another process. 0; PLAIT_EKEEPER: it is dead; -errno. */
-int plait__keeper_guard_self(int channel);
+int plait__keeper_guard_self(int channel, uint64_t mark);
 /* Another number for each keeper that this process made: what an earlier one guarded must be
  * guarded again. */
 uint64_t plait__keeper_generation(void);

@@ -9,6 +9,7 @@
 #include "os/fd.h"
 #include "os/process.h"
 #include "task/keeper_crews.h"
+#include "task/keeper_tasks.h"
 #include "task/keeper_words.h"
 
 #include <errno.h>
@@ -352,7 +353,7 @@ void plait__commands_reap(void)
         struct kept *kept = find_running(pid, 0);
         if (kept != NULL)
             end_main(kept, &death);
-        else
+        else if (!plait__kept_tasks_reap(&death))
             plait__crews_reap(&death);
     }
     if (pid == -ECHILD && keeper.stopping_all)

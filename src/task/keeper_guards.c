@@ -8,13 +8,18 @@
 #include "task/keeper_guards.h"
 #include "os/fd.h"
 #include "os/pidfd.h"
+#include "os/process.h"
+#include "task/keeper.h"
 
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
-    FDS_OF_THE_KEEPER = 16 /* its own, and those of a message */
+    FDS_OF_THE_KEEPER = 16, /* its own, and those of a message */
+    KILL_ROUNDS = 100,      /* of a tree: who forks faster than /proc can be read is met again */
 };
 
 /* Closes the pidfds of those that have ended. */
@@ -23,10 +28,10 @@ static void forget_ended(struct keeper_guards *guards)
     size_t kept = 0;
 
     for (size_t i = 0; i < guards->n; i++) {
-        if (plait__os_fd_is_readable(guards->pidfds[i]) == 1)
-            close(guards->pidfds[i]);
+        if (plait__os_fd_is_readable(guards->all[i].pidfd) == 1)
+            close(guards->all[i].pidfd);
         else
-            guards->pidfds[kept++] = guards->pidfds[i];
+            guards->all[kept++] = guards->all[i];
     }
     guards->n = kept;
 }
@@ -37,28 +42,46 @@ void plait__keeper_guards_keep_room(struct keeper_guards *guards)
         forget_ended(guards);
 }
 
-void plait__keeper_guards_add(struct keeper_guards *guards, int pidfd)
+void plait__keeper_guards_add(struct keeper_guards *guards, const struct keeper_guard *guard)
 {
     if (guards->n * 2 >= guards->cap)
         forget_ended(guards);
     if (guards->n * 2 >= guards->cap) {
         size_t cap = guards->cap * 2 + 16;
-        int *pidfds = reallocarray(guards->pidfds, cap, sizeof *pidfds);
-        if (pidfds != NULL) {
-            guards->pidfds = pidfds;
+        struct keeper_guard *all = reallocarray(guards->all, cap, sizeof *all);
+        if (all != NULL) {
+            guards->all = all;
             guards->cap = cap;
         }
     }
     if (guards->n < guards->cap) {
-        guards->pidfds[guards->n++] = pidfd;
+        guards->all[guards->n++] = *guard;
         return;
     }
-    plait__os_pidfd_signal(pidfd, SIGKILL); /* better than one that nobody would end */
-    close(pidfd);
+    plait__os_pidfd_signal(guard->pidfd, SIGKILL); /* better than one that nobody would end */
+    close(guard->pidfd);
+}
+
+/* One that has ended already is fine, and is not found by its number any more. */
+static void end(const struct keeper_guard *guard)
+{
+    char env[PLAIT__TREE_ENV_BYTES];
+    struct plait__tree tree = { .root = guard->pid, .env = env, .anywhere = true };
+
+    plait__keeper_tree_env(env, guard->mark);
+    if (guard->mark != 0 && plait__os_fd_is_readable(guard->pidfd) == 0)
+        for (int i = 0; i < KILL_ROUNDS && plait__os_tree_kill(&tree) > 0; i++)
+            ;
+    plait__os_pidfd_signal(guard->pidfd, SIGKILL);
 }
 
 void plait__keeper_guards_kill(const struct keeper_guards *guards)
 {
     for (size_t i = 0; i < guards->n; i++)
-        plait__os_pidfd_signal(guards->pidfds[i], SIGKILL); /* one that has ended already is fine */
+        end(&guards->all[i]);
+}
+
+void plait__keeper_tree_env(char env[PLAIT__TREE_ENV_BYTES], uint64_t mark)
+{
+    snprintf(env, PLAIT__TREE_ENV_BYTES, PLAIT__TREE_ENV "%016" PRIx64, mark);
 }

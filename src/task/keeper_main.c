@@ -14,9 +14,11 @@
 #include "os/process.h"
 #include "os/sched.h"
 #include "os/signal.h"
+#include "task/keeper.h"
 #include "task/keeper_commands.h"
 #include "task/keeper_crews.h"
 #include "task/keeper_guards.h"
+#include "task/keeper_tasks.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -63,10 +65,15 @@ static void obey(const struct keeper_request *request, const int *fds, size_t n_
         /* none came: this process has no descriptor left, though its owner, which has more of them
          * open, had one. It lives unguarded; by its pid alone nobody may be killed. */
         if (n_fds == 1)
-            plait__keeper_guards_add(&keeper.guards, fds[0]);
+            plait__keeper_guards_add(
+                &keeper.guards,
+                &(struct keeper_guard){ fds[0], (pid_t)request->id, request->mark });
         break;
     case KEEPER_CREW:
         plait__crews_take(request, fds, n_fds);
+        break;
+    case KEEPER_TASKS:
+        plait__kept_tasks_open(fds, n_fds);
         break;
     case KEEPER_BYE:
         _exit(0);
@@ -138,7 +145,9 @@ static int set_up(int channel, int owner, uint64_t keeper_id)
         keep_too(keep, &n_keep, plait__family()->shared.fd);
 
     keeper.guards = (struct keeper_guards){ 0 };
+    plait__keeper_at_fork(); /* who made us holds its lock */
     plait__crews_set_up();
+    plait__kept_tasks_set_up(ignored);
     plait__os_set_process_name("plait-keeper");
     plait__os_sched_short_turns();
     /* what is sent to the owner's group, SIGKILL too, must leave somebody to clean up */
@@ -173,21 +182,24 @@ void plait__keeper_main(int channel, int owner, uint64_t keeper_id)
     if (ready.start_error != 0)
         _exit(1);
     for (;;) {
-        struct plait__fd fds[3] = {
+        struct plait__fd fds[4] = {
             { .fd = keeper.channel, .wanted = PLAIT__FD_READ },
             { .fd = keeper.signals, .wanted = PLAIT__FD_READ },
             { .fd = keeper.owner, .wanted = PLAIT__FD_READ },
+            { .fd = plait__kept_tasks_fd(), .wanted = PLAIT__FD_READ },
         };
         if (plait__commands_have_unsent())
             fds[0].wanted |= PLAIT__FD_WRITE;
         /* an error: as if all were quiet; look again */
-        plait__os_poll(fds, 3, next_timer());
+        plait__os_poll(fds, 4, next_timer());
         if (fds[1].ready != 0) {
             while (plait__os_signal_read(keeper.signals) > 0)
                 ;
             plait__commands_reap();
             plait__crews_look(); /* also who was kicked */
         }
+        if (fds[3].ready != 0)
+            plait__kept_tasks_read();
         if (fds[0].ready & PLAIT__FD_WRITE)
             plait__commands_send_unsent();
         if (fds[0].ready & (PLAIT__FD_READ | PLAIT__FD_HUP) && !read_requests())

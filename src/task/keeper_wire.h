@@ -23,6 +23,7 @@ enum keeper_verb {
     KEEPER_RESUME,   /* SIGCONT to everything */
     KEEPER_GUARD,    /* kill the process `id` when the owner dies; fds: its pidfd */
     KEEPER_CREW,     /* keep the crew at the address `id`; fds: its workers' 1 and 2 */
+    KEEPER_TASKS,    /* fork tasks that are asked for on a channel; fds: that */
     KEEPER_BYE,      /* the owner ends in an orderly way: let everything live, and end */
 };
 
@@ -32,6 +33,7 @@ struct keeper_request {
     int64_t timeout_ns; /* 0: none */
     int64_t kill_after_ns;
     uint64_t ignored; /* signals the command finds ignored */
+    uint64_t mark;    /* of KEEPER_GUARD: it and all below it; 0: it alone */
     uint32_t slot;    /* 0: none */
     int32_t nice;
     uint32_t n_argv;

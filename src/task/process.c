@@ -1,36 +1,27 @@
-/* Tasks of kind process.
+/* Tasks of kind process: how they end. How they start is in process_start.c and process_child.c, and
+ * in start_forkserver.c and start_spawn.c.
  * SPDX-License-Identifier: MIT
  *
- * The child is forked directly and stops at a pipe ("the gate") before it enters its function. The
- * parent hands a pidfd of it to the keeper, then writes to the gate. If the parent dies in between,
- * the child reads the end of the pipe and ends; if it dies later, the keeper, which reads all
- * requests before it acts on its owner's death, kills it. There is no moment at which the function
- * runs unguarded.
- *
  * The child leaves what its function returned in memory shared with the parent (verdict.h): an exit
- * status has room for 8 bits only.
- *
- * After a fork each page that one of the two writes is copied, and each that the child reads is
- * mapped anew: twenty such faults cost half as much as the fork. Therefore the way from here to the
- * function and back touches no memory that it need not, nor calls what would.
+ * status has room for 8 bits only. With a guard, this one ends when nothing below it is left, and
+ * leaves there how the task had ended.
  */
 #include "task/process.h"
 #include "base/time.h"
 #include "family/self.h"
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/oom.h"
 #include "os/pidfd.h"
 #include "os/process.h"
-#include "os/thread.h"
-#include "task/coroutine.h"
 #include "task/failure.h"
-#include "task/keeper.h"
-#include "task/local.h"
+#include "task/guard.h"
+#include "task/order.h"
+#include "task/process_start.h"
+#include "task/start.h"
 #include "task/task.h"
 #include "task/verdict.h"
 #include "wait/wait.h"
-
-#include <plait/error.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -44,122 +35,33 @@ enum {
     PAUSE_MAX_NS = 10 * 1000 * 1000,
 };
 
-/* A return value as an exit status: what does not fit is 255. */
-static int to_status(int code)
-{
-    return code >= 0 && code <= 255 ? code : 255;
-}
-
-/* ---- start ---- */
-
-static void live(plait_task *task, const int gate[2])
-{
-    char go;
-    ssize_t n;
-    pid_t self = plait__self_pid();
-
-    close(gate[1]);
-    plait__task_enter_process(task);
-    do
-        n = read(gate[0], &go, 1);
-    while (n < 0 && errno == EINTR);
-    if (n != 1)
-        _exit(1); /* the parent died before it could register us */
-    close(gate[0]);
-    plait__locals_enter_process(task);
-    int code = task->fn(task->arg);
-    /* a fork of the function's that returns does not speak for the task */
-    if (plait__self_pid() == self) {
-        task->verdict->code = code;
-        __atomic_store_n(&task->verdict->has_returned, 1, __ATOMIC_RELEASE);
-    }
-    plait__coroutines_end(false);
-    plait__locals_leave_thread();
-    plait__tasks_end();
-    plait__os_flush_streams();
-    _exit(to_status(code));
-}
-
-/* Tasks that an earlier keeper guarded. If the new one dies at once the next start tries again. */
-static void guard_again(plait_task *task)
-{
-    if (task->keeper != plait__keeper_generation() &&
-        plait__keeper_guard((pid_t)task->id, task->pidfd) == 0)
-        task->keeper = plait__keeper_generation();
-}
-
-/* Registers the child with the keeper and opens the gate. */
-static int let_go(plait_task *task, pid_t pid, int gate)
-{
-    int rc = plait__os_pidfd_open(pid);
-    ssize_t n;
-
-    if (rc < 0)
-        return rc;
-    task->pidfd = rc;
-    rc = plait__keeper_guard(pid, task->pidfd);
-    if (rc < 0)
-        return rc;
-    task->keeper = plait__keeper_generation();
-    if (task->keeper > 1)
-        plait__task_each_process(guard_again);
-    /* the child reads: this can neither block nor raise SIGPIPE, unless it was killed */
-    do
-        n = write(gate, "g", 1);
-    while (n < 0 && errno == EINTR);
-    return 0;
-}
-
-static int fork_child(plait_task *task)
-{
-    int gate[2];
-    int rc = plait__os_pipe(gate);
-    pid_t pid;
-
-    if (rc < 0)
-        return rc;
-    plait__os_flush_streams();
-    pid = plait__os_fork();
-    if (pid == 0)
-        live(task, gate);
-    rc = pid < 0 ? pid : let_go(task, pid, gate[1]);
-    close(gate[0]); /* only now: where the child was killed, let_go's write would raise SIGPIPE */
-    close(gate[1]);
-    if (pid < 0)
-        return pid;
-    if (rc < 0) {
-        plait__os_reap(pid); /* it has read the end of the gate */
-        return rc;
-    }
-    /* relaxed: nobody else has the handle yet */
-    __atomic_store_n(&task->id, (uint32_t)pid, __ATOMIC_RELAXED);
-    return 0;
-}
-
 static int start(plait_task *task, const plait_task_opts *opts)
 {
-    int rc = plait__os_thread_count();
+    plait_start_method method = opts->method;
+    int rc;
 
-    (void)opts;
-    if (rc > 1)
-        return PLAIT_ETHREADS;
-    /* -ENOENT: without /proc nobody tells */
-    rc = rc < 0 && rc != -ENOENT ? rc : plait__keeper_start();
+    if (method == PLAIT_START_DEFAULT)
+        method = plait_get_start_method();
+    if (method == PLAIT_START_SPAWN)
+        rc = plait__spawn_start(task, opts);
+    else if (method == PLAIT_START_FORKSERVER)
+        rc = plait__forkserver_start(task, opts);
+    else
+        rc = plait__process_start(task, opts);
     if (rc == 0)
-        rc = plait__verdict_take(&task->verdict);
-    if (rc < 0)
-        return rc;
-    rc = fork_child(task);
-    if (rc < 0) {
-        plait__verdict_give(task->verdict);
-        task->verdict = NULL;
-        return rc;
-    }
-    plait__task_enlist(task);
-    return 0;
+        plait__task_enlist(task);
+    return rc;
 }
 
 /* ---- the end ---- */
+
+/* Did the kernel kill it for want of memory? SIGKILL has no sender that it would tell. */
+static bool was_out_of_memory(const plait_task *task, const struct plait__death *death)
+{
+    return death->known && death->signal == SIGKILL &&
+           !__atomic_load_n(&task->was_asked, __ATOMIC_SEQ_CST) &&
+           plait__os_oom_kills() > task->oom_kills;
+}
 
 static plait_outcome to_outcome(const plait_task *task, const struct plait__death *death)
 {
@@ -170,7 +72,8 @@ static plait_outcome to_outcome(const plait_task *task, const struct plait__deat
                               .has_usage = death->has_usage,
                               .user_ns = death->user_ns,
                               .system_ns = death->system_ns,
-                              .peak_kib = death->peak_kib };
+                              .peak_kib = death->peak_kib,
+                              .out_of_memory = was_out_of_memory(task, death) };
 
     if (death->known && death->signal != 0) {
         outcome.kind = PLAIT_SIGNALLED;
@@ -202,7 +105,10 @@ static int look(plait_task *task)
 
     plait__mutex_lock(&task->reaping);
     if (!plait__task_has_ended(task)) {
-        rc = plait__os_pidfd_wait(task->pidfd, &death);
+        rc = task->is_kept ? plait__forkserver_wait(task, &death)
+                           : plait__os_pidfd_wait(task->pidfd, &death);
+        if (rc == 0 && __atomic_load_n(&task->verdict->has_died, __ATOMIC_ACQUIRE) != 0)
+            death = task->verdict->death;
         if (rc == 0 && death.is_untold && may_be_told(task))
             rc = -EAGAIN;
         if (rc == 0) {
@@ -243,6 +149,8 @@ static int join(plait_task *task, plait_deadline until)
 
     if (plait__task_has_ended(task))
         return 0;
+    if (task->is_kept)
+        return plait__forkserver_join(task, until);
     while (rc == -EINTR)
         rc = plait__wait_fds(&end, 1, until);
     return rc < 0 ? rc : look_until(task, until);
@@ -250,14 +158,17 @@ static int join(plait_task *task, plait_deadline until)
 
 static int send(plait_task *task, int number)
 {
+    char word = number == SIGTERM ? GUARD_TERMINATE : GUARD_KILL;
     int rc = look(task);
 
     if (rc == 0)
         return 0;
     __atomic_store_n(&task->was_asked, 1, __ATOMIC_SEQ_CST);
-    rc = plait__os_pidfd_signal(task->pidfd, number);
-
-    return rc == -ESRCH ? 0 : rc;
+    if (task->guard < 0)
+        rc = plait__os_pidfd_signal(task->pidfd, number);
+    else /* it has room for many words: one that it has no room for is not the first */
+        rc = plait__os_channel_send(task->guard, &word, 1, NULL, 0);
+    return rc == -ESRCH || rc == -EPIPE || rc == -ECONNRESET || rc == -EAGAIN ? 0 : rc;
 }
 
 static int terminate(plait_task *task)
@@ -286,10 +197,16 @@ static void give_up(plait_task *task)
 static void fini(plait_task *task)
 {
     /* in a forked child the verdict is the parent's business */
-    if (task->verdict != NULL && plait__task_has_ended(task) && task->owner == plait__self_pid())
-        plait__verdict_give(task->verdict);
+    if (task->verdict != NULL && plait__task_has_ended(task) && task->owner == plait__self_pid()) {
+        if (task->order != NULL)
+            plait__order_free(task->order);
+        else
+            plait__verdict_give(task->verdict);
+    }
     if (task->pidfd >= 0)
         close(task->pidfd);
+    if (task->guard >= 0)
+        close(task->guard);
 }
 
 const struct plait__task_ops plait__process_ops = {

@@ -6,6 +6,7 @@
 #include "loop/loop.h"
 #include "os/thread.h"
 #include "sync/debug.h"
+#include "task/function.h"
 #include "task/keeper.h"
 #include "task/verdict.h"
 #include "wait/table.h"
@@ -31,7 +32,7 @@ static struct {
 
 static char main_name[] = "MainProcess";
 static plait_task main_task = {
-    .kind = PLAIT_PROCESS, .is_main = true, .name = main_name, .refs = 1, .pidfd = -1
+    .kind = PLAIT_PROCESS, .is_main = true, .name = main_name, .refs = 1, .pidfd = -1, .guard = -1
 };
 /* The task that this process is; set before its function runs. */
 static plait_task *process_task = &main_task;
@@ -53,6 +54,8 @@ static void free_task(plait_task *task)
     if (task->ops != NULL && task->ops->fini != NULL)
         task->ops->fini(task);
     plait__sleeper_fini(&task->sleeper);
+    if (task->owns_arg)
+        free(task->arg);
     if (task->name != task->own_name)
         free(task->name);
     if (task->ops != NULL && task->ops->free != NULL)
@@ -73,25 +76,58 @@ void plait__task_unref(plait_task *task)
     }
 }
 
+/* "1:2" for the second process that Process-1 starts, as in Python; as snprintf does. */
+static size_t write_path(const plait_task *task, char *ret, size_t cap)
+{
+    size_t length = task->parent != NULL ? write_path(task->parent, ret, cap) : 0;
+    bool fits = length < cap;
+
+    if (task->number == 0) /* no process, or one that nobody started */
+        return length;
+    return length + (size_t)snprintf(fits ? ret + length : NULL, fits ? cap - length : 0, "%s%u",
+                                     length > 0 ? ":" : "", task->number);
+}
+
 static const char *kind_word(plait_kind kind)
 {
     return kind == PLAIT_PROCESS ? "Process" : kind == PLAIT_THREAD ? "Thread" : "Coroutine";
 }
 
 /* -ENOMEM */
+static int name_process(plait_task *task)
+{
+    static const char word[] = "Process-";
+    size_t n = sizeof word + write_path(task, NULL, 0);
+
+    task->name = n <= sizeof task->own_name ? task->own_name : malloc(n);
+    if (task->name == NULL)
+        return -ENOMEM;
+    memcpy(task->name, word, sizeof word);
+    write_path(task, task->name + sizeof word - 1, n - sizeof word + 1);
+    return 0;
+}
+
+/* -ENOMEM */
 static int set_name(plait_task *task, const char *given)
 {
-    unsigned number;
+    unsigned number = 0;
 
+    if (task->kind != PLAIT_COROUTINE) {
+        plait__tasks_lock();
+        if (task->kind == PLAIT_PROCESS) /* counted though it may have a name of its own */
+            task->number = ++tasks.n_processes;
+        else if (given == NULL)
+            number = ++tasks.n_threads;
+        plait__tasks_unlock();
+    }
     if (given != NULL) {
         task->name = strdup(given);
         return task->name == NULL ? -ENOMEM : 0;
     }
+    if (task->kind == PLAIT_PROCESS)
+        return name_process(task);
     if (task->kind == PLAIT_COROUTINE) /* made when somebody asks: there may be a million */
         return 0;
-    plait__mutex_lock(&tasks.lock);
-    number = task->kind == PLAIT_PROCESS ? ++tasks.n_processes : ++tasks.n_threads;
-    plait__mutex_unlock(&tasks.lock);
     task->name = task->own_name;
     snprintf(task->own_name, sizeof task->own_name, "%s-%u", kind_word(task->kind), number);
     return 0;
@@ -127,14 +163,16 @@ int plait__task_init(plait_task *task, plait_kind kind, const plait_task_opts *o
     task->kind = kind;
     task->daemon = opts->daemon;
     task->pidfd = -1;
+    task->guard = -1;
+    task->table = opts->table;
     task->refs = 1;
     task->owner = plait__self_pid();
+    task->parent = plait_task_current();
     if (set_name(task, opts->name) < 0)
         return -ENOMEM;
     if (kind == PLAIT_COROUTINE)
         task->id = __atomic_add_fetch(&n_coroutines, 1, __ATOMIC_RELAXED);
     task->sleeper.name = task->name;
-    task->parent = plait_task_current();
     plait__task_ref(task->parent);
     return 0;
 }
@@ -166,6 +204,7 @@ struct plait__list *plait__tasks_lock(void)
     if (tasks.owner != plait__self_pid()) {
         plait__list_init(&tasks.live);
         tasks.owner = plait__self_pid();
+        tasks.n_processes = 0;
     }
     return &tasks.live;
 }
@@ -179,6 +218,8 @@ void plait__tasks_unlock(void)
 static void reset_locks(void)
 {
     tasks.lock = (struct plait__mutex){ 0 };
+    plait__keeper_at_fork();
+    plait__functions_at_fork();
     plait__verdicts_reset();
     plait__table_reset();
 }
@@ -199,7 +240,16 @@ void plait__task_set_handlers(void)
     plait__tasks_unlock();
 }
 
-/* The first one that the end of the process has to see to, with a reference; NULL: there is none. */
+/* Python's order: threads are waited for first, as what they do may need the daemons; then these end,
+ * and then the other processes are waited for. Greater: later; -1: not at all. */
+static int order_of(const plait_task *task)
+{
+    if (task->kind == PLAIT_PROCESS)
+        return task->daemon ? 1 : 2;
+    return task->daemon ? -1 : 0;
+}
+
+/* The next one that the end of the process has to see to, with a reference; NULL: there is none. */
 static plait_task *find_to_end(const plait_task *self)
 {
     plait_task *found = NULL;
@@ -208,12 +258,14 @@ static plait_task *find_to_end(const plait_task *self)
     tasks.has_exit_handler = false; /* exit handlers that run after us may start tasks too */
     list_for_each (node, live) {
         plait_task *task = plait__list_entry(node, plait_task, node);
-        if (task != self && (task->kind == PLAIT_PROCESS || !task->daemon)) {
+        if (task != self && order_of(task) >= 0 &&
+            (found == NULL || order_of(task) < order_of(found)))
             found = task;
-            plait__task_ref(found);
+        if (found != NULL && order_of(found) == 0)
             break;
-        }
     }
+    if (found != NULL)
+        plait__task_ref(found);
     plait__tasks_unlock();
     return found;
 }
@@ -280,6 +332,19 @@ void plait__task_enter_process(plait_task *task)
     __atomic_store_n(&process_task_pid, pid, __ATOMIC_RELAXED);
     __atomic_store_n(&task->id, (uint32_t)pid, __ATOMIC_RELAXED); /* the parent sets its own copy */
     plait__task_enter(task);
+}
+
+int plait__task_call_table(plait_task *task)
+{
+    const plait_task_table *table = task->table;
+    int code = table->init != NULL ? table->init(task->arg) : 0;
+
+    if (code != 0)
+        return code;
+    code = table->run(task->arg);
+    if (table->fini != NULL)
+        table->fini(task->arg);
+    return code;
 }
 
 void plait__task_set_ended(plait_task *task, const plait_outcome *outcome)

@@ -16,6 +16,7 @@
 #include <plait/task.h>
 
 struct plait__locals;
+struct plait__order;
 struct plait__verdict;
 
 /* What differs between the kinds. The task is one that this process started. */
@@ -47,11 +48,14 @@ struct plait_task {
     bool is_main;                      /* const: the task that nobody started */
     char *name; /* atomic: own_name, or allocated; of a coroutine NULL until somebody asks */
     char own_name[PLAIT__TASK_NAME_BYTES];
-    plait_task_fn *fn;         /* const after start */
-    void *arg;                 /* const after start */
-    struct plait_task *parent; /* const after start; holds a reference */
-    pid_t owner;               /* const after start: the process that started it */
-    uint32_t refs;             /* atomic */
+    bool owns_arg;                 /* const after start: arg was copied */
+    plait_task_fn *fn;             /* const after start; NULL: what is in the table */
+    const plait_task_table *table; /* const after start */
+    void *arg;                     /* const after start */
+    struct plait_task *parent;     /* const after start; holds a reference */
+    pid_t owner;                   /* const after start: the process that started it */
+    uint32_t number; /* const after start: of a process, among those that its owner started */
+    uint32_t refs;   /* atomic */
     /* a coroutine: its own; a thread: what it begins with; until then who starts it */
     struct plait__locals *locals;
     uint32_t id; /* atomic: pid, thread id or number; 0: not known yet */
@@ -64,12 +68,16 @@ struct plait_task {
     uint32_t is_joinable; /* atomic: `thread` is there, and was neither joined nor detached */
 
     /* a process only */
-    struct plait__mutex reaping;    /* held by who reaps */
-    int64_t told_until_ns;          /* reaping lock: wait for word of its end until then */
-    uint64_t keeper;                /* tasks lock: the keeper that guards it, by its generation */
-    uint32_t was_asked;             /* atomic: to end, by this process: its death is no failure */
-    int pidfd;                      /* const after start */
+    struct plait__mutex reaping; /* held by who reaps */
+    int64_t told_until_ns;       /* reaping lock: wait for word of its end until then */
+    uint64_t keeper;             /* tasks lock: the keeper that guards it, by its generation */
+    uint32_t was_asked;          /* atomic: to end, by this process: its death is no failure */
+    int pidfd;                   /* const after start; with a guard: the guard's */
+    int guard;                   /* const after start: a channel to its guard, or -1 */
+    int64_t oom_kills;           /* const after start: of its control group, when it was started */
     struct plait__verdict *verdict; /* shared with the child: what its function returned */
+    struct plait__order *order;     /* const after start: of one that is no fork; NULL: a fork */
+    bool is_kept;                   /* const after start: the keeper forked it, and reaps it */
 };
 
 enum plait__task_state {
@@ -103,6 +111,14 @@ int plait__task_wait_ended(plait_task *task, plait_deadline until);
 int plait__task_look(plait_task *task);
 int plait__task_ask(plait_task *task);
 int plait__task_refuse_to_kill(plait_task *task);
+
+/* What the task runs, in the task: its result. */
+int plait__task_call_table(plait_task *task);
+
+static inline int plait__task_call(plait_task *task)
+{
+    return task->fn != NULL ? task->fn(task->arg) : plait__task_call_table(task);
+}
 
 /* This thread runs that task now. In a forked child: the process does. */
 void plait__task_enter(plait_task *task);

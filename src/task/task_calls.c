@@ -15,6 +15,8 @@
 #include <plait/init.h>
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool is_inited; /* plait_init was called; by the first thread, before there are others */
@@ -37,17 +39,35 @@ static int keep_before_threads(void)
     return rc == PLAIT_ETHREADS ? 0 : rc; /* the host has threads of its own already */
 }
 
-/* What is not there yet, and what another kind than a process does not have. */
+/* What another kind than a process does not have, and what is not there yet of what is no fork. */
 static int check_opts(plait_kind kind, const plait_task_opts *opts)
 {
     if (opts->method > PLAIT_START_FORKSERVER)
         return -EINVAL;
-    if (kind != PLAIT_PROCESS && (opts->method != 0 || opts->tree || opts->process != NULL))
-        return -ENOTSUP;
-    return opts->method > PLAIT_START_FORK || opts->tree || opts->with_threads ||
-                   opts->process != NULL || opts->arg_bytes > 0 || opts->table != NULL
-               ? -ENOTSUP
-               : 0;
+    if (opts->table != NULL && opts->table->run == NULL)
+        return -EINVAL;
+    if (kind != PLAIT_PROCESS)
+        return opts->method != 0 || opts->tree || opts->process != NULL ? -ENOTSUP : 0;
+    if (opts->method == PLAIT_START_FORK ||
+        (opts->method == 0 && plait_get_start_method() == PLAIT_START_FORK))
+        return 0;
+    return opts->tree || opts->process != NULL || opts->table != NULL ? -ENOTSUP : 0;
+}
+
+/* A forked process has a copy of all memory already. */
+static int copy_arg(plait_task *task, size_t bytes)
+{
+    void *copy;
+
+    if (bytes == 0 || task->kind == PLAIT_PROCESS)
+        return 0;
+    copy = malloc(bytes);
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, task->arg, bytes);
+    task->arg = copy;
+    task->owns_arg = true;
+    return 0;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */
@@ -60,7 +80,8 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
 
     if (rc < 0)
         return rc;
-    if (ret == NULL || fn == NULL || kind < PLAIT_PROCESS || kind > PLAIT_COROUTINE)
+    if (ret == NULL || (fn == NULL) == (ours.table == NULL) || kind < PLAIT_PROCESS ||
+        kind > PLAIT_COROUTINE || (arg == NULL && ours.arg_bytes > 0))
         return -EINVAL;
     rc = check_opts(kind, &ours);
     if (rc == 0 && kind == PLAIT_THREAD)
@@ -75,7 +96,9 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
         return rc;
     if (kind != PLAIT_COROUTINE)
         task->ops = kind == PLAIT_PROCESS ? &plait__process_ops : &plait__thread_ops;
-    rc = task->ops->start(task, &ours);
+    rc = copy_arg(task, ours.arg_bytes);
+    if (rc == 0)
+        rc = task->ops->start(task, &ours);
     if (rc < 0) {
         plait__task_unref(task);
         return rc;

@@ -40,7 +40,7 @@ static void run(void *arg)
     plait__os_thread_set_name(task->name);
     plait__task_enter(task);
     plait__locals_enter_thread(task);
-    outcome.code = task->fn(task->arg);
+    outcome.code = plait__task_call(task);
     if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))
         outcome.kind = PLAIT_CANCELLED;
     plait__failure_tell(task, &outcome);

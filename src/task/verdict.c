@@ -21,7 +21,7 @@ enum {
 /* Siblings write to theirs at the same time: none shares a cache line. */
 union slot {
     struct plait__verdict verdict;
-    char line[64];
+    char lines[128];
 };
 
 static struct {

@@ -1,8 +1,10 @@
-/* What a process task leaves to its parent: a few bytes that both see.
+/* What a process task leaves to its parent: some bytes that both see.
  * SPDX-License-Identifier: MIT
  */
 #ifndef PLAIT__TASK_VERDICT_H
 #define PLAIT__TASK_VERDICT_H
+
+#include "os/process.h"
 
 #include <stdint.h>
 
@@ -10,6 +12,13 @@ struct plait__verdict {
     /* atomic: the child releases `code` by it; read after the child has ended */
     uint32_t has_returned;
     int code;
+    /* where the child has something to say before it goes on; read when it has said so */
+    pid_t pid;
+    int error;        /* of its set-up, -errno; 0: it went well */
+    const char *step; /* what failed then; a constant, which the parent has at the same address */
+    /* where it has a guard: how it ended, when the guard has released it by has_died (atomic) */
+    struct plait__death death;
+    uint32_t has_died;
 };
 
 /* One that nobody else uses, shared with the children that are forked from now on. -ENOMEM. */

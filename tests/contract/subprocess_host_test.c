@@ -288,6 +288,29 @@ TEST(a_detached_one_lives_on)
     check_ends(pidfd);
 }
 
+/* What its line has started, in a session of its own. */
+TEST(a_tree_ends_with_its_owner_too)
+{
+    char byte;
+    pid_t owner;
+
+    CHECK_INT(pipe2(said, O_CLOEXEC), 0);
+    CHECK_INT(pipe2(gate, O_CLOEXEC), 0);
+    owner = fork();
+    if (owner == 0) {
+        plait_process_opts process = { .out = said[1] };
+        close(gate[1]);
+        start_line("setsid sh -c 'echo $$; exec sleep 60' & wait",
+                   (plait_subprocess_opts){ .process = &process, .tree = true });
+        CHECK_INT(test_read(gate[0], &byte, 1), 0);
+        raise(SIGKILL);
+    }
+    int pidfd = read_pid(said[0]);
+    close(gate[1]);
+    CHECK_INT(test_waitpid(owner, NULL, 0), owner);
+    check_ends(pidfd);
+}
+
 /* The keeper is killed: the next start makes another one, which guards the old ones too. */
 TEST(a_new_keeper_guards_what_the_old_one_did)
 {

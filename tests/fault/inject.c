@@ -538,9 +538,15 @@ int prctl(int what, ...)
 
 int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
+    va_list rest;
+    int *parent;
+
     if (fails(KIND_clone, __builtin_return_address(0), false))
         return -1;
-    return REAL(clone)(fn, stack, flags, arg);
+    va_start(rest, arg);
+    parent = va_arg(rest, int *);
+    va_end(rest);
+    return REAL(clone)(fn, stack, flags, arg, parent);
 }
 
 static enum kind kind_of_call(long number, long operation)

@@ -144,6 +144,7 @@ LIBRARY = [
     shared("pool-processes", "pool"),
     shared("pool-threads", "pool", "threads"),
     shared("coroutines", "coroutines"),
+    shared("subprocess", "subprocess"),
     shared("coroutines-epoll_wait", "coroutines", environment={"PLAIT_DISABLE": "epoll_pwait2"}),
     shared("segment-named-file", "segment", "{dir}/segment", environment={"PLAIT_INJECT_NO_TMPFILE": "1"}),
 ]

@@ -18,9 +18,16 @@ static const struct {
     const char *name;
     void (*run)(const char *name);
 } parts[] = {
-    { "heap", run_heap },       { "sync", run_sync }, { "queue", run_queue },
-    { "values", run_values },   { "pipe", run_pipe }, { "select", run_select },
-    { "segment", run_segment }, { "pool", run_pool }, { "coroutines", run_coroutines },
+    { "heap", run_heap },
+    { "sync", run_sync },
+    { "queue", run_queue },
+    { "values", run_values },
+    { "pipe", run_pipe },
+    { "select", run_select },
+    { "segment", run_segment },
+    { "pool", run_pool },
+    { "coroutines", run_coroutines },
+    { "subprocess", run_subprocess },
 };
 
 int main(int argc, char **argv)

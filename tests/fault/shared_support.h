@@ -54,5 +54,6 @@ void run_select(const char *name);
 void run_segment(const char *name);
 void run_pool(const char *name);
 void run_coroutines(const char *name);
+void run_subprocess(const char *name);
 
 #endif

@@ -265,6 +265,8 @@ int main(int argc, char **argv)
     int passed = 0, failed = 0, skipped = 0;
     sigset_t set, old_mask;
 
+    if (test_begin != NULL)
+        test_begin(&argc, &argv);
     if (argc == 2 && strcmp(argv[1], "-l") == 0) {
         for (struct test_case *test = first_case; test != NULL; test = test->next)
             puts(test->name);

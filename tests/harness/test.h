@@ -26,6 +26,8 @@ struct test_case {
 void test_register(struct test_case *test);
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
+/* Of a program that has to do something on the first line of main. */
+void test_begin(int *argc, char ***argv) __attribute__((weak));
 /* Ends the case as skipped; the reason must be listed in tests/skips.txt. */
 void test_skip(const char *reason) __attribute__((noreturn));
 /* waitpid and read, that go on after a signal. */

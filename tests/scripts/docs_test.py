@@ -115,6 +115,26 @@ class Examples(unittest.TestCase):
         self.assertEqual(self.run_program(source % "1"), [])
         self.assertIn("prints", self.run_program(source % "2")[0])
 
+    def test_a_program_of_a_guide_must_print_what_the_file_beside_it_says(self):
+        source = '#include <stdio.h>\nint main(void)\n{\n    puts("1");\n}\n'
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.assertEqual(examples.run_program("it", source, folder, "1\n"), [])
+            self.assertIn("prints", examples.run_program("it", source, folder, "2\n")[0])
+
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "a.c").write_text("a")
+            (folder / "a.out").write_text("1\n")
+            (folder / "b.c").write_text("b")
+            self.assertEqual(examples.read_guide(folder), {"a": "1\n", "b": ""})
+
+    def test_a_page_must_show_what_a_program_of_a_guide_prints(self):
+        guide = {"source": "1\n"}
+        self.assertEqual(examples.check_shown("page:1", "source", "\n```text\n1\n```\nand so on", guide), [])
+        for behind in ("", "\n```text\n2\n```\n", "\nwords\n\n```text\n1\n```\n"):
+            self.assertIn("missing", examples.check_shown("page:1", "source", behind, guide)[0])
+
     def test_a_console_must_print_what_it_says(self):
         with tempfile.TemporaryDirectory() as folder:
             run = lambda text: examples.run_console("it", text, pathlib.Path(folder))

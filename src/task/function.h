@@ -5,8 +5,8 @@
  * itself has the same address there; one of a shared object is named by that object's path, its
  * build-id and the offset in it, and the worker loads the object if it has not got it.
  */
-#ifndef PLAIT__POOL_FUNCTION_H
-#define PLAIT__POOL_FUNCTION_H
+#ifndef PLAIT__TASK_FUNCTION_H
+#define PLAIT__TASK_FUNCTION_H
 
 #include <stdint.h>
 

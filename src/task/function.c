@@ -1,7 +1,7 @@
 /* Functions of the program, named so that another process of the family finds them.
  * SPDX-License-Identifier: MIT
  */
-#include "pool/function.h"
+#include "task/function.h"
 #include "base/log.h"
 #include "family/heap.h"
 #include "os/module.h"
@@ -130,7 +130,7 @@ uintptr_t plait__function_find(const struct plait__function *function)
         return found[place].address;
     memcpy(module.id, function->id, sizeof module.id);
     if (plait__os_module_find(&module, &why) < 0) {
-        plait__log(PLAIT_LOG_ERROR, "pool: a worker has not got the function at %#llx of %s: %s",
+        plait__log(PLAIT_LOG_ERROR, "the process has not got the function at %#llx of %s: %s",
                    (unsigned long long)function->offset, function->path, why);
         return 0;
     }

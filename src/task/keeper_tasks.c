@@ -1,0 +1,175 @@
+/* The tasks that the keeper forks: the keeper's side.
+ * SPDX-License-Identifier: MIT
+ */
+#include "task/keeper_tasks.h"
+#include "family/member.h"
+#include "os/fd.h"
+#include "os/pidfd.h"
+#include "os/signal.h"
+#include "os/thread.h"
+#include "task/order.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct child {
+    pid_t pid;
+    struct plait__order *order;
+};
+
+static struct {
+    int channel;
+    uint64_t ignored;
+    struct child *children;
+    size_t n, cap;
+} kept = { .channel = -1 };
+
+void plait__kept_tasks_set_up(uint64_t ignored)
+{
+    /* in a task's own keeper: those of the one that forked the task */
+    kept.channel = -1;
+    kept.ignored = ignored;
+    kept.n = 0;
+}
+
+void plait__kept_tasks_open(const int *fds, size_t n_fds)
+{
+    if (kept.channel >= 0)
+        close(kept.channel);
+    kept.channel = n_fds == 1 ? fds[0] : -1; /* without one the owner sees its other end closed */
+}
+
+int plait__kept_tasks_fd(void)
+{
+    return kept.channel;
+}
+
+/* ---- in the child ---- */
+
+static void insert(int *sorted, size_t *n, int fd)
+{
+    size_t i = (*n)++;
+
+    for (; i > 0 && sorted[i - 1] > fd; i--)
+        sorted[i] = sorted[i - 1];
+    sorted[i] = fd;
+}
+
+/* The owner's 0, 1 and 2, and the family's memory. */
+static void set_descriptors(const struct keeper_task *task, const int *fds, size_t n_fds)
+{
+    int keep[PLAIT__CHANNEL_FDS + 1];
+    size_t n = 0, next = 0;
+
+    for (size_t i = 0; i < n_fds; i++)
+        insert(keep, &n, fds[i]);
+    if (plait__family()->shared.fd >= 0)
+        insert(keep, &n, plait__family()->shared.fd);
+    if (plait__os_close_all_but(keep, n) < 0)
+        _exit(1);
+    for (int fd = 0; fd < 3 && next < n_fds; fd++) {
+        if (!(task->has >> fd & 1))
+            continue;
+        if (dup2(fds[next], fd) < 0)
+            _exit(1);
+        close(fds[next++]);
+    }
+}
+
+static void live(const struct keeper_task *task, const int *fds, size_t n_fds, pid_t keeper)
+{
+    if (plait__os_die_with_parent(keeper, SIGKILL) < 0)
+        _exit(1);
+    set_descriptors(task, fds, n_fds);
+    plait__os_join_group(task->group);
+    plait__os_set_own_name();
+    plait__os_signals_default(kept.ignored & ~task->ignored);
+    if (plait__order_await(task->order, task->token) < 0)
+        _exit(1);
+    plait__order_live(task->order);
+}
+
+/* ---- in the keeper ---- */
+
+static int make_room(void)
+{
+    size_t cap = kept.cap * 2 + 16;
+    struct child *children;
+
+    if (kept.n < kept.cap)
+        return 0;
+    children = reallocarray(kept.children, cap, sizeof *children);
+    if (children == NULL)
+        return -ENOMEM;
+    kept.children = children;
+    kept.cap = cap;
+    return 0;
+}
+
+/* Its pid, or -errno. */
+static int fork_task(const struct keeper_task *task, const int *fds, size_t n_fds)
+{
+    pid_t keeper = getpid(), pid;
+    int rc = make_room();
+
+    if (rc < 0)
+        return rc;
+    pid = plait__os_fork();
+    if (pid == 0)
+        live(task, fds, n_fds, keeper);
+    if (pid > 0)
+        kept.children[kept.n++] = (struct child){ .pid = pid, .order = task->order };
+    return pid;
+}
+
+/* Its descriptor goes along: it is a child of ours, which keeps its pid until we reap it. */
+static void answer(int32_t reply)
+{
+    int pidfd = reply > 0 ? plait__os_pidfd_open(reply) : -1;
+
+    if (reply > 0 &&
+        pidfd < 0) { /* it waits for its order's word still: as if it had not been forked */
+        kill(reply, SIGKILL);
+        plait__os_reap(reply);
+        kept.n--;
+        reply = pidfd;
+    }
+    /* there is room: one answer for each request. Else the owner is gone */
+    plait__os_channel_send(kept.channel, &reply, sizeof reply, &pidfd, pidfd >= 0);
+    if (pidfd >= 0)
+        close(pidfd);
+}
+
+void plait__kept_tasks_read(void)
+{
+    struct keeper_task task;
+    int fds[PLAIT__CHANNEL_FDS];
+    size_t n_fds = 0;
+    ssize_t n = plait__os_channel_recv(kept.channel, &task, sizeof task, fds, &n_fds);
+
+    if (n == -EAGAIN)
+        return;
+    if (n != (ssize_t)sizeof task) {
+        close(kept.channel); /* the owner has closed it */
+        kept.channel = -1;
+        return;
+    }
+    answer(n_fds == (size_t)__builtin_popcount(task.has) ? fork_task(&task, fds, n_fds) : -EMFILE);
+    for (size_t i = 0; i < n_fds; i++)
+        close(fds[i]);
+}
+
+bool plait__kept_tasks_reap(const struct plait__death *death)
+{
+    for (size_t i = 0; i < kept.n; i++) {
+        struct plait__order *order = kept.children[i].order;
+        if (kept.children[i].pid != death->pid)
+            continue;
+        kept.children[i] = kept.children[--kept.n];
+        plait__order_tell_end(order, death);
+        return true;
+    }
+    return false;
+}

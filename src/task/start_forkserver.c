@@ -1,0 +1,96 @@
+/* Process tasks that the keeper forks.
+ * SPDX-License-Identifier: MIT
+ *
+ * They are the keeper's children: it reaps them and writes their end into their order. When the
+ * keeper is killed they are killed with it, by the kernel; then nobody tells their end but their
+ * pidfd.
+ */
+#include "base/time.h"
+#include "os/clock.h"
+#include "os/fd.h"
+#include "os/process.h"
+#include "os/thread.h"
+#include "task/keeper.h"
+#include "task/keeper_tasks.h"
+#include "task/order.h"
+#include "task/start.h"
+#include "task/task.h"
+#include "wait/wait.h"
+
+#include <plait/error.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+int plait__forkserver_start(plait_task *task, const plait_task_opts *opts)
+{
+    struct keeper_task request = { .group = getpgrp(), .fds = { 0, 1, 2 } };
+    struct plait__forked forked;
+    int rc = plait__order_make(&request.order, task, opts);
+
+    if (rc < 0)
+        return rc;
+    plait__os_flush_streams(); /* so that what we printed comes before what it prints */
+    rc = plait__keeper_fork(&request, &forked);
+    if (rc < 0) {
+        if (rc == PLAIT_EKEEPER || forked.pid != 0)
+            plait__order_withdraw(request.order); /* and is left in the heap */
+        else
+            plait__order_free(request.order);
+        return rc;
+    }
+    task->order = request.order;
+    task->verdict = &request.order->verdict;
+    task->is_kept = true;
+    task->pidfd = forked.pidfd;
+    task->keeper = forked.keeper;
+    /* relaxed: nobody else has the handle yet */
+    __atomic_store_n(&task->id, (uint32_t)forked.pid, __ATOMIC_RELAXED);
+    plait__order_go(task->order, forked.token);
+    return 0;
+}
+
+/* The keeper died before it could tell the end: it took the task along. */
+static int end_with_keeper(const plait_task *task, struct plait__death *ret)
+{
+    int rc;
+
+    if (plait__os_fd_is_readable(task->pidfd) != 1)
+        return -EAGAIN;
+    rc = plait__os_pidfd_wait(task->pidfd, ret); /* newer kernels know; it is not our child */
+    if (rc < 0 || ret->known)
+        return rc;
+    *ret = (struct plait__death){ .pid = (pid_t)task->id, .signal = SIGKILL, .known = true };
+    return 0;
+}
+
+int plait__forkserver_wait(const plait_task *task, struct plait__death *ret)
+{
+    bool has_died;
+
+    if (__atomic_load_n(&task->order->has_ended, __ATOMIC_ACQUIRE) == 0) {
+        has_died = task->keeper != plait__keeper_generation() || plait__keeper_has_died();
+        if (!has_died)
+            return -EAGAIN;
+        /* it may have told it before it died */
+        if (__atomic_load_n(&task->order->has_ended, __ATOMIC_ACQUIRE) == 0)
+            return end_with_keeper(task, ret);
+    }
+    *ret = task->order->death;
+    return 0;
+}
+
+int plait__forkserver_join(plait_task *task, plait_deadline until)
+{
+    int rc = 0;
+
+    for (unsigned round = 0; rc == 0 && task->ops->look(task) == -EAGAIN; round++) {
+        /* the keeper may be killed before it tells */
+        plait_deadline slice = plait__deadline_after(plait__os_now_ns(), plait__slice_ns(round));
+        rc = plait__wait_word(&task->order->has_ended, 0, plait__deadline_earlier(until, slice));
+        if (rc == -ETIMEDOUT && plait_left_ns(until) > 0)
+            rc = 0;
+    }
+    return rc;
+}
