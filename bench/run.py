@@ -36,7 +36,7 @@ TIME_LIMIT = 120
 FEWEST_TURNS = 5  # below that no claim is made
 CALIBRATIONS = 4  # a warm-up that was too short to tell is repeated so often
 LIBRARIES = ("zeromq", "nng", "boost")
-PACKAGED = (*LIBRARIES, "python", "glib", "glib-pool", "openmp", "tbb", "libuv", "libuv-timers", "boost-context",
+PACKAGED = (*LIBRARIES, "python", "glib", "glib-pool", "gio", "openmp", "tbb", "libuv", "libuv-timers", "boost-context",
             "boost-fiber", "st", "pth", "limit-return", "ucontext")  # what may not be there
 MPIRUN = "mpirun -q --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader -np".split()
 SIZES = {"16B": 5000, "64B": 5000, "1KiB": 2000, "64KiB": 100, "1MiB": 20}  # messages of the first warm-up
@@ -144,6 +144,12 @@ def scenarios(build):
             name = name.replace(":", "-")
             yield Program(name, words, program in PACKAGED, (portions or {}).get(name, 1))
 
+    def subprocesses(name, unit, count=50, quick=4):
+        """From start to end, by calls of the same shape."""
+        return Scenario(f"subprocess/{name}", unit, 2, count,
+                        list(own_clock("posix-spawn-pipes", "gio", "python:run", plait="subprocess", script="subprocesses.py")),
+                        quick=quick)
+
     def locks(name, *peers, goals=()):
         programs = own_clock("limit-lock", *peers, plait="lock")
         return Scenario(name, "pairs/s", 2, 10000, list(programs), quick=100, goals=goals)
@@ -214,7 +220,7 @@ def scenarios(build):
     co_goals = {
         "switch": [("plait", ["boost-context", "ucontext", *co_peers], 1, "the rate of the best peer")],
         "start": [("plait", 1e9 / 60, 1, "60 ns at most"), ("plait", co_peers, 1, "the rate of the best peer")],
-        "hop": [("plait", 1e9 / 60, 1, "60 ns at most")],
+        "hop": [("plait-private", 1e9 / 60, 1, "60 ns at most")],
         "parked": [("plait", 4.3 * 2**30 / 1e6, 1, "at most 4.3 GiB for a million")],
     }
     pythons = ["python:pool", "python:executor"]
@@ -231,6 +237,8 @@ def scenarios(build):
         Scenario("thread/start-join", "starts/s", 1, 500, list(own_clock("limit-pthread", "glib", "python"))),
         *[Scenario(name, "reads/s", 1, 100000, list(own_clock("limit-thread-local", "pthread-local", plait="local")), quick=100)
           for name in ("thread/local", "thread/local-16th")],
+        subprocesses("run", "runs/s"),
+        subprocesses("cat-64MiB", "rounds/s", count=1, quick=1),
         locks("lock/uncontended", "pthread:private", "pthread:pshared", "pthread:robust",
               "python:threading", "python:multiprocessing", goals=lock_goals),
         locks("lock/contended-processes", "pthread:pshared", "pthread:robust", "python:multiprocessing"),
@@ -263,7 +271,7 @@ def scenarios(build):
                    *co_pythons, unit="switches/s", goals=co_goals["switch"]),
         coroutines("spawn-join", *co_peers, *co_pythons, unit="starts/s", goals=co_goals["start"]),
         coroutines("spawn-join-1000", "plait:go", *co_peers, *co_pythons, unit="starts/s"),
-        coroutines("hop", "plait:declared", *co_peers, *co_pythons, unit="hops/s", goals=co_goals["hop"]),
+        coroutines("hop", "plait:private", "plait:declared", *co_peers, *co_pythons, unit="hops/s", goals=co_goals["hop"]),
         coroutines("lock", "plait:heap", *co_peers, *co_pythons, unit="hand-overs/s"),
         coroutines("timers", "boost-fiber", "st", "libuv-timers", *co_pythons, unit="timers/s", quick=100),
         coroutines("parked", "boost-fiber", "st", *co_pythons, unit="bytes each", count=1000000, quick=10000,

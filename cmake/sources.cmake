@@ -13,6 +13,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/base/opts.c
     src/base/time.c
     # os: the only raw system calls
+    src/os/barrier.c
     src/os/cgroup.c
     src/os/child.c
     src/os/child_plan.c
@@ -60,6 +61,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/family/segment_open.c
     src/family/segment_path.c
     # wait: the one place that knows how a task sleeps
+    src/wait/home_lock.c
     src/wait/mutex.c
     src/wait/scope.c
     src/wait/sleeper.c
@@ -68,6 +70,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/wait/wait.c
     src/wait/wait_any.c
     src/wait/waitable.c
+    src/wait/waitlist.c
     # sync: locks and what is made of them
     src/sync/barrier.c
     src/sync/condition.c
@@ -95,6 +98,9 @@ set(PLAIT_LIBRARY_SOURCES
     src/chan/queue.c
     src/chan/queue_attach.c
     src/chan/queue_lanes.c
+    src/chan/queue_own.c
+    src/chan/queue_own_items.c
+    src/chan/queue_own_lease.c
     src/chan/queue_select.c
     src/chan/queue_wait.c
     src/chan/ring_get.c
@@ -149,6 +155,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/process.c
     src/task/process_child.c
     src/task/process_start.c
+    src/task/reexec.c
     src/task/start_forkserver.c
     src/task/start_spawn.c
     src/task/task.c
@@ -171,6 +178,8 @@ set(PLAIT_LIBRARY_SOURCES
     src/pool/future.c
     src/pool/future_select.c
     src/pool/futures.c
+    src/pool/graph.c
+    src/pool/graph_calls.c
     src/pool/group_crew.c
     src/pool/group_imap.c
     src/pool/group_map.c

@@ -110,8 +110,8 @@ target_link_libraries(stress-pool_storm-test PRIVATE plait-harness plait-flags p
 set_target_properties(stress-pool_storm-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 plait_register(stress-pool_storm stress TIMEOUT 300 COMMAND stress-pool_storm-test)
 
-# The storm over programs with several loops, and the soak, which is long when it is asked to.
-foreach(name loops_storm soak)
+# The storm over programs with several loops; the soak, and a crowd of coroutines that wait: long and large when asked to be.
+foreach(name loops_storm soak parked)
     file(GLOB files CONFIGURE_DEPENDS tests/stress/${name}*.c)
     add_executable(stress-${name}-test ${files})
     target_link_libraries(stress-${name}-test PRIVATE plait-harness plait-flags plait-static)
@@ -183,10 +183,12 @@ if(PLAIT_HAS_GLIBC AND NOT PLAIT_SANITIZE)
     add_executable(fault-task-program tests/fault/task_program.c)
     target_include_directories(fault-task-program PRIVATE include src)
     target_link_libraries(fault-task-program PRIVATE plait-flags plait-static)
+    add_executable(fault-process-program tests/fault/process_program.c)
+    target_link_libraries(fault-process-program PRIVATE plait-flags plait-static)
     add_executable(fault-shared-program tests/fault/shared_program.c tests/fault/shared_chan.c tests/fault/shared_coroutines.c
         tests/fault/shared_pool.c tests/fault/shared_segment.c tests/fault/shared_subprocess.c tests/fault/shared_support.c
         tests/fault/shared_sync.c)
     target_link_libraries(fault-shared-program PRIVATE plait-flags plait-static)
-    set_target_properties(plait-inject fault-plugin fault-task-program fault-shared-program PROPERTIES
+    set_target_properties(plait-inject fault-plugin fault-task-program fault-process-program fault-shared-program PROPERTIES
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 endif()

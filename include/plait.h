@@ -14,6 +14,7 @@
 #include <plait/failure.h>
 #include <plait/future.h>
 #include <plait/generator.h>
+#include <plait/graph.h>
 #include <plait/group.h>
 #include <plait/init.h>
 #include <plait/inspect.h>

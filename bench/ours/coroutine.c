@@ -4,6 +4,7 @@
  *     coroutine SCENARIO COUNT           what is waited for is in private memory
  *     coroutine go SCENARIO COUNT        plait_go in a task, which ends after all of them
  *     coroutine declared SCENARIO COUNT  queues with a single producer and a single consumer
+ *     coroutine private SCENARIO COUNT   queues of one process
  *     coroutine heap SCENARIO COUNT      what is waited for is in the family's heap
  */
 #include <plait.h>
@@ -20,11 +21,13 @@ struct coroutines_task {
 static plait_queue *queues[2];
 static plait_lock own_lock, *lock = &own_lock;
 static plait_event own_event, *event = &own_event;
-static bool is_declared;
+static bool is_declared, is_private;
 
 static int coroutines_make(void)
 {
-    plait_queue_opts opts = { .single_producer = is_declared, .single_consumer = is_declared };
+    plait_queue_opts opts = { .single_producer = is_declared,
+                              .single_consumer = is_declared,
+                              .one_process = is_private };
     int rc = plait_queue_create(&queues[0], &opts);
 
     return rc < 0 ? rc : plait_queue_create(&queues[1], &opts);
@@ -164,6 +167,7 @@ static int read_variant(const char *variant)
     if (strcmp(variant, "go") == 0)
         coroutines_many = many_in_a_group;
     is_declared = strcmp(variant, "declared") == 0;
+    is_private = strcmp(variant, "private") == 0;
     if (strcmp(variant, "heap") == 0) {
         lock = plait_shared_alloc(sizeof *lock);
         event = plait_shared_alloc(sizeof *event);

@@ -16,17 +16,21 @@ PLAIT_BEGIN
 
 /* Say, on the first line of main, that this program uses plait.
  *
+ * A process that PLAIT_START_SPAWN has started is this program again, from its beginning up to here:
+ * there it runs the task's function, and the call does not return.
+ *
  * With it, plait makes its keeper (the small process that ends your tasks when this process dies)
  * before it starts its first thread, so that processes can be started later on. Without it, a
  * program that has started threads cannot have a keeper any more. The keeper itself is made at the
  * first need, not here.
  *
  *   argc      main's; not changed in this version.
- *   argv      main's; not changed in this version.
+ *   argv      main's; not changed in this version. A copy is kept, for processes that are spawned.
  *   Returns   0.
  *   Blocks    no.
  *   From      the main thread, before any other thread is started.
  *   Errors    -EINVAL  argc or argv is NULL.
+ *             -ENOMEM  no memory.
  *   Fork      a child need not call it again.
  *   Since     0.1
  */

@@ -24,13 +24,13 @@
  *     static int count(plait_lazy *page, long *ret) …     // calls plait_lazy_get(page, …)
  *     PLAIT_LAZY(count, long, plait_lazy *);
  *
- * It waits in its worker, for calls that were made before it, and so have begun before it: however few
- * workers there are, none of them waits for one that cannot begin.
+ * It waits in its worker, for calls that were made before it, and so have begun before it: however
+ * few workers there are, none of them waits for one that cannot begin.
  *
  * Calls run as jobs of a pool. If none is said it is one for all, of threads, as many as CPUs;
- * plait_lazy_pool says otherwise, before the first call: more threads for functions that mostly wait,
- * coroutines for a thousand of them, processes for what may crash. NAME_lazy_in takes a pool for one
- * call, and a time limit.
+ * plait_lazy_pool says otherwise, before the first call: more threads for functions that mostly
+ * wait, coroutines for a thousand of them, processes for what may crash. NAME_lazy_in takes a pool
+ * for one call, and a time limit.
  *
  * The argument is copied as it is. A worker that is a process sees what a pointer points to only in
  * the family's heap (plait_shared_alloc), and of lazies only those whose pool is of processes, too.
@@ -111,13 +111,13 @@ PLAIT_API int plait_lazy_pool_sized(plait_kind kind, const plait_pool_opts *opts
 
 /* Make a call: what the functions of PLAIT_LAZY do.
  *
- *   pool      where it is to run; NULL: in the pool for all. It is not destroyed before the lazy's end,
- *             or with it.
+ *   pool      where it is to run; NULL: in the pool for all. It is not destroyed before the lazy's
+ *             end, or with it.
  *   limit_ms  a call that has run for so long is ended: a process is killed, a thread or coroutine
  *             asked; 0: never.
  *   call      the function, its argument, the size of its value.
- *   Returns   the lazy, for plait_lazy_destroy. NULL: no memory, or call is NULL. If the call cannot be
- *             begun plait_lazy_get says why.
+ *   Returns   the lazy, for plait_lazy_destroy. NULL: no memory, or call is NULL. If the call
+ *             cannot be begun plait_lazy_get says why.
  *   Blocks    no longer than until the pool has room, and for the first call until it is made.
  *   From      any task; also a call that runs.
  *   Errors    none; NULL says that it failed.
@@ -149,27 +149,28 @@ PLAIT_API int plait_lazy_tell(plait_lazy *lazy, const void *value, int code);
  *   until     how long to wait. The call goes on after that.
  *   Returns   0: *ret is the value.
  *   Blocks    until the call has ended, or the deadline. A cancellation point.
- *   From      any task of the process that made the call, several at once; and a call that got it as an
- *             argument.
- *   Errors    PLAIT_ENOVALUE  it did not end in a value: plait_future_result of plait_lazy_future says
- *                             in what: an error of its own, lost, cancelled, expired.
+ *   From      any task of the process that made the call, several at once; and a call that got it
+ *             as an argument.
+ *   Errors    PLAIT_ENOVALUE  it did not end in a value: plait_future_result of plait_lazy_future
+ *                             says in what: an error of its own, lost, cancelled, expired.
  *             -ETIMEDOUT      it has not ended.
  *             -ECANCELED      the caller was asked to end.
  *             -EINVAL         lazy or ret is NULL, or the value has another size.
  *             -ECHILD         it was made by another process, in a pool that is not of processes.
- *             -ENOMEM, -EPIPE, -EAGAIN, PLAIT_EPOOL, PLAIT_ETHREADS, PLAIT_EKEEPER, -EMFILE, -EUSERS
+ *             -ENOMEM, -EPIPE, -EAGAIN, PLAIT_EPOOL, PLAIT_ETHREADS, PLAIT_EKEEPER, -EMFILE,
+ *             -EUSERS
  *                             it could not be begun.
  *   Fork      not usable in the child (-ECHILD) but for a lazy of processes.
  *   Since     0.1
  */
 PLAIT_API int plait_lazy_get(plait_lazy *lazy, void *ret, size_t bytes, plait_deadline until);
 
-/* The future of a call, for all that is to be had there: is it ready, what did it end in, tell me when it
- * is, wait for any of several, cancel.
+/* The future of a call, for all that is to be had there: is it ready, what did it end in, tell me
+ * when it is, wait for any of several, cancel.
  *
  *   lazy      the call.
- *   Returns   the future, which belongs to the lazy: plait_future_ref to keep it longer. NULL: the call
- *             could not be begun, or lazy is NULL.
+ *   Returns   the future, which belongs to the lazy: plait_future_ref to keep it longer. NULL: the
+ *             call could not be begun, or lazy is NULL.
  *   Blocks    no.
  *   From      any task of the process that made the call.
  *   Errors    none.
@@ -178,8 +179,8 @@ PLAIT_API int plait_lazy_get(plait_lazy *lazy, void *ret, size_t bytes, plait_de
  */
 PLAIT_API plait_future *plait_lazy_future(const plait_lazy *lazy);
 
-/* Let go of a call. One that has not begun never will; one that runs is asked to end, and its value is
- * dropped. A process that runs it and does not end is killed after the pool's grace_ms.
+/* Let go of a call. One that has not begun never will; one that runs is asked to end, and its value
+ * is dropped. A process that runs it and does not end is killed after the pool's grace_ms.
  *
  *   lazy      the call; NULL is fine. No other call on it may be under way, and none that got it as
  *             an argument.

@@ -6,8 +6,8 @@
  *     int rc = plait_local_set(&request, strdup("GET /"));     // this task's
  *     puts(plait_local_get(&request));                         // another task gets NULL
  *
- * Processes, threads and coroutines have them alike, and a thread that is no task too. A new task has
- * none, but for those that say how they are inherited. This is Python's threading.local and
+ * Processes, threads and coroutines have them alike, and a thread that is no task too. A new task
+ * has none, but for those that say how they are inherited. This is Python's threading.local and
  * contextvars, and gevent's local.
  *
  * A generator has those of its caller, and a job of a pool those of its worker, which
@@ -41,16 +41,16 @@ typedef struct plait_local {
 /* Set the running task's value. The old one is not destroyed.
  *
  *   local     the variable.
- *   value     the value. Unless it is NULL, it is destroyed at the end of the task: when its function
- *             has returned and what it started by plait_go has ended. In a thread that plait did not
- *             start, when that ends; in the main thread never.
+ *   value     the value. Unless it is NULL, it is destroyed at the end of the task: when its
+ *             function has returned and what it started by plait_go has ended. In a thread that
+ *             plait did not start, when that ends; in the main thread never.
  *   Blocks    no.
  *   From      any task. Not from a signal handler.
  *   Errors    -EINVAL  local is NULL.
  *             -ENOMEM  no memory; the value is what it was.
- *   Fork      usable in the child. There a process task has inherited values; in a child that the host
- *             forks, the thread that forked has its own, and nothing is destroyed; a coroutine has
- *             none.
+ *   Fork      usable in the child. There a process task has inherited values, but none when it was
+ *             spawned or made by the forkserver; in a child that the host forks, the thread that
+ *             forked has its own, and nothing is destroyed; a coroutine has none.
  *   Since     0.1
  */
 PLAIT_API int plait_local_set(plait_local *local, void *value);

@@ -31,6 +31,13 @@
  *
  * Or it lies in a named segment, for programs that are no relatives: plait/segment_queue.h.
  *
+ * Or it is private to one process (plait_queue_opts.one_process), for threads and coroutines of it: an
+ * item is copied right to where a task waits for it, and those who wait are served in the order in
+ * which they came. All that is said of "any process of the family" is this process then. In a forked
+ * child all calls are -ECHILD, the selects on it too, and there is nothing in it; plait_queue_destroy
+ * frees memory there. Any put may be -ENOMEM. A thread with coroutines that would wait at it for ever,
+ * as all of them do, is told -EDEADLK (plait/coroutine.h).
+ *
  * A queue may have lanes: who gets, gets from the first lane that has an item, lane 0 before lane 1,
  * and so on, for as long as there is one; within a lane the order is that of the puts. Each lane has
  * the bounds of the options, so a full one is in nobody's way but of those who put into it. An item
@@ -88,6 +95,8 @@ typedef struct plait_queue_opts {
      * max_leases are the bounds of each lane, not of all together; a single producer is one of each
      * lane, a single consumer one of all */
     size_t lanes;
+    /* only tasks of this process use it: much faster between coroutines. Not in a segment */
+    bool one_process;
 } plait_queue_opts;
 
 /* Some bytes. */

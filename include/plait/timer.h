@@ -15,14 +15,14 @@
  *     plait_task_join(timer, PLAIT_FOREVER);                  // from here on nobody uses n
  *     plait_task_destroy(timer);
  *
- * A timer is a task, and takes each call for tasks: a thread of its own, as Python's threading.Timer,
- * or a coroutine of the thread that starts it, as gevent's spawn_later, which costs a thousandth but is
- * called only while that thread waits in plait. For many timers beside a thread that is busy, start
- * one thread task, and in it the timers as coroutines.
+ * A timer is a task, and takes each call for tasks: a thread of its own, as Python's
+ * threading.Timer, or a coroutine of the thread that starts it, as gevent's spawn_later, which
+ * costs much less but is called only while that thread waits in plait. For many timers beside a
+ * thread that is busy, start one thread task, and in it the timers as coroutines.
  *
  * A repeating timer keeps to its schedule: the n-th tick is due n times repeat_ms after the first,
- * however long the function takes. Ticks that have become due meanwhile come as one call which says how
- * many they are. The clock is CLOCK_MONOTONIC: setting the time of day changes nothing.
+ * however long the function takes. Ticks that have become due meanwhile come as one call which says
+ * how many they are. The clock is CLOCK_MONOTONIC: setting the time of day changes nothing.
  *
  * Timers are daemons: the end of the program does not wait for them.
  */
@@ -51,9 +51,10 @@ typedef struct plait_timer_opts {
 
 /* Start a timer.
  *
- * To stop it: plait_task_terminate, or plait_task_destroy. Before a tick, it is never called again, and
- * the task has ended as PLAIT_CANCELLED; while the function runs, its waits in plait say -ECANCELED, and
- * it is not called again. After a plait_task_join the function does not run any more.
+ * To stop it: plait_task_terminate, or plait_task_destroy. Before a tick, it is never called again,
+ * and the task has ended as PLAIT_CANCELLED; while the function runs, its waits in plait say
+ * -ECANCELED, and it is not called again. After a plait_task_join the function does not run any
+ * more.
  *
  *   ret       gets the handle of its task; untouched on failure. Destroyed by plait_task_destroy.
  *   kind      PLAIT_THREAD or PLAIT_COROUTINE.
@@ -62,8 +63,8 @@ typedef struct plait_timer_opts {
  *   opts      when; NULL: at once, and only once.
  *   Blocks    no.
  *   From      any task.
- *   Errors    -EINVAL   ret or fn is NULL, there is no such kind, a time is negative, or the stack is
- *                       too small.
+ *   Errors    -EINVAL   ret or fn is NULL, there is no such kind, a time is negative, or the stack
+ *                       is too small.
  *             -ENOTSUP  kind is PLAIT_PROCESS: start the process in the function of a timer.
  *             -EAGAIN   a limit on threads.
  *             -ENOMEM   no memory.

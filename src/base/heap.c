@@ -62,13 +62,11 @@ void plait__heap_fini(struct plait__heap *heap)
     *heap = (struct plait__heap){ 0 };
 }
 
-int plait__heap_reserve(struct plait__heap *heap, size_t n)
+int plait__heap_grow(struct plait__heap *heap, size_t n)
 {
     size_t cap = heap->cap > 0 ? heap->cap : CAP_FIRST;
     struct plait__heap_node **nodes;
 
-    if (n <= heap->cap)
-        return 0;
     while (cap < n)
         cap *= 2;
     nodes = reallocarray(heap->nodes, cap, sizeof(struct plait__heap_node *));

@@ -19,8 +19,14 @@ struct plait__heap {
 };
 
 void plait__heap_fini(struct plait__heap *heap);
+int plait__heap_grow(struct plait__heap *heap, size_t n); /* only for the next function */
+
 /* Make room for n nodes in all: pushing up to so many cannot fail then. 0 or -ENOMEM. */
-int plait__heap_reserve(struct plait__heap *heap, size_t n);
+static inline int plait__heap_reserve(struct plait__heap *heap, size_t n)
+{
+    return n <= heap->cap ? 0 : plait__heap_grow(heap, n);
+}
+
 /* 0 or -ENOMEM. The node must be in no heap. */
 int plait__heap_push(struct plait__heap *heap, struct plait__heap_node *node);
 /* The node with the smallest key, left in the heap; NULL of an empty one. */

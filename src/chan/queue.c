@@ -1,10 +1,12 @@
 /* Queues.
  * SPDX-License-Identifier: MIT
  *
- * Each call tries the ring; what would have to wait goes to queue_wait.c.
+ * Each call tries the ring; what would have to wait goes to queue_wait.c. The calls on a queue of one
+ * process go to queue_own.c.
  */
 #include "chan/queue.h"
 #include "base/opts.h"
+#include "chan/queue_own.h"
 #include "family/heap.h"
 #include "family/member.h"
 
@@ -33,6 +35,8 @@ int plait_queue_create_sized(plait_queue **ret, const plait_queue_opts *opts, si
 
     if (rc == 0)
         rc = ret == NULL ? -EINVAL : plait__ring_plan(&plan, &ours, false);
+    if (rc == 0 && ours.one_process)
+        return plait__own_create(ret, &plan);
     if (rc == 0)
         rc = plait__member_join();
     if (rc < 0)
@@ -53,6 +57,10 @@ void plait_queue_destroy(plait_queue *queue)
 {
     if (queue == NULL)
         return;
+    if (plait__queue_is_own(queue)) {
+        plait__own_destroy(queue);
+        return;
+    }
     __atomic_store_n(&queue->is_destroyed, 1, __ATOMIC_SEQ_CST);
     if (queue->ring.in_segment)
         plait__ring_wake_all(&queue->ring);
@@ -72,6 +80,8 @@ int plait_queue_close(plait_queue *queue)
 {
     if (queue == NULL)
         return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_close(queue, false);
     plait__ring_close(&queue->ring);
     return 0;
 }
@@ -80,6 +90,8 @@ int plait_queue_shutdown(plait_queue *queue, bool immediate)
 {
     if (queue == NULL)
         return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_close(queue, immediate);
     if (immediate)
         plait__ring_drop(&queue->ring);
     else
@@ -115,17 +127,24 @@ static __attribute__((noinline)) ssize_t put_slowly(plait_queue *queue, unsigned
     return plait__queue_wait(queue, &call, until);
 }
 
-int plait_queue_put(plait_queue *queue, const void *bytes, size_t n, plait_deadline until)
+static __attribute__((noinline)) int put(plait_queue *queue, const void *bytes, size_t n,
+                                         plait_deadline until)
 {
     const plait_bytes item = { bytes, n };
-    ssize_t rc;
+    ssize_t rc = plait__ring_put_many(&queue->ring, &item, 1, first_look(until));
 
-    if (queue == NULL || (bytes == NULL && n > 0))
-        return -EINVAL;
-    rc = plait__ring_put_many(&queue->ring, &item, 1, first_look(until));
     if (rc == -EAGAIN)
         rc = put_slowly(queue, 0, &item, 1, until);
     return rc < 0 ? (int)rc : 0;
+}
+
+int plait_queue_put(plait_queue *queue, const void *bytes, size_t n, plait_deadline until)
+{
+    if (queue == NULL || (bytes == NULL && n > 0))
+        return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_put(queue, 0, bytes, n, until);
+    return put(queue, bytes, n, until);
 }
 
 int plait_queue_put_lane(plait_queue *queue, unsigned lane, const void *bytes, size_t n,
@@ -134,12 +153,29 @@ int plait_queue_put_lane(plait_queue *queue, unsigned lane, const void *bytes, s
     const plait_bytes item = { bytes, n };
     ssize_t rc;
 
-    if (queue == NULL || lane >= queue->ring.n_lanes || (bytes == NULL && n > 0))
+    if (queue == NULL || (bytes == NULL && n > 0))
+        return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_put(queue, lane, bytes, n, until);
+    if (lane >= queue->ring.n_lanes)
         return -EINVAL;
     rc = plait__ring_put_many(plait__ring_lane(&queue->ring, lane), &item, 1, first_look(until));
     if (rc == -EAGAIN)
         rc = put_slowly(queue, lane, &item, 1, until);
     return rc < 0 ? (int)rc : 0;
+}
+
+static ssize_t put_each(plait_queue *queue, const plait_bytes *items, size_t count,
+                        plait_deadline until)
+{
+    ssize_t n = 0;
+    int rc = 0;
+
+    while ((size_t)n < count && rc == 0) {
+        rc = plait__own_put(queue, 0, items[n].bytes, items[n].size, until);
+        n += rc == 0;
+    }
+    return n > 0 ? n : rc;
 }
 
 ssize_t plait_queue_put_many(plait_queue *queue, const plait_bytes *items, size_t count,
@@ -153,6 +189,8 @@ ssize_t plait_queue_put_many(plait_queue *queue, const plait_bytes *items, size_
     for (size_t i = 0; i < count; i++)
         if (items[i].bytes == NULL && items[i].size > 0)
             return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return put_each(queue, items, count, until);
     while (n < count && rc >= 0) {
         rc = plait__ring_put_many(&queue->ring, items + n, count - n, first_look(until));
         if (rc == -EAGAIN)
@@ -182,6 +220,8 @@ int plait_queue_reserve(plait_queue *queue, void **ret, size_t n, plait_deadline
 
     if (queue == NULL || ret == NULL)
         return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_reserve(queue, ret, n, until);
     rc = try_reserve(queue, &arg, first_look(until));
     if (rc == -EAGAIN)
         rc = plait__queue_wait(queue, &call, until);
@@ -192,12 +232,18 @@ int plait_queue_reserve(plait_queue *queue, void **ret, size_t n, plait_deadline
 
 int plait_queue_commit(plait_queue *queue, void *bytes, size_t n)
 {
-    return queue == NULL ? -EINVAL : plait__ring_commit(&queue->ring, bytes, n);
+    if (queue == NULL)
+        return -EINVAL;
+    return plait__queue_is_own(queue) ? plait__own_commit(queue, bytes, n)
+                                      : plait__ring_commit(&queue->ring, bytes, n);
 }
 
 int plait_queue_abort(plait_queue *queue, void *bytes)
 {
-    return queue == NULL ? -EINVAL : plait__ring_abort(&queue->ring, bytes);
+    if (queue == NULL)
+        return -EINVAL;
+    return plait__queue_is_own(queue) ? plait__own_abort(queue, bytes)
+                                      : plait__ring_abort(&queue->ring, bytes);
 }
 
 /* ---- getting ---- */
@@ -249,16 +295,23 @@ static ssize_t get_slowly(plait_queue *queue, ssize_t rc, struct plait__queue_ge
     return rc == -EAGAIN ? plait__queue_wait(queue, &call, until) : rc;
 }
 
-ssize_t plait_queue_get(plait_queue *queue, void *buf, size_t cap, plait_deadline until)
+static __attribute__((noinline)) ssize_t get(plait_queue *queue, void *buf, size_t cap,
+                                             plait_deadline until)
 {
     struct room room = { buf, cap };
-    ssize_t rc;
+    ssize_t rc = plait__ring_get(&queue->ring, buf, cap, first_look(until));
 
-    if (queue == NULL || (buf == NULL && cap > 0))
-        return -EINVAL;
-    rc = plait__ring_get(&queue->ring, buf, cap, first_look(until));
     return rc >= 0 ? rc
                    : get_slowly(queue, rc, (struct plait__queue_get){ get_from, &room }, until);
+}
+
+ssize_t plait_queue_get(plait_queue *queue, void *buf, size_t cap, plait_deadline until)
+{
+    if (queue == NULL || (buf == NULL && cap > 0))
+        return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_get(queue, buf, cap, until);
+    return get(queue, buf, cap, until);
 }
 
 ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, plait_deadline until)
@@ -268,6 +321,8 @@ ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, plait_deadli
 
     if (queue == NULL || (buf == NULL && cap > 0))
         return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_peek(queue, buf, cap, until);
     rc = plait__ring_peek(&queue->ring, buf, cap, first_look(until));
     return rc >= 0 ? rc
                    : get_slowly(queue, rc, (struct plait__queue_get){ peek_from, &room }, until);
@@ -276,7 +331,7 @@ ssize_t plait_queue_peek(plait_queue *queue, void *buf, size_t cap, plait_deadli
 /* In a segment each item may be written over as soon as its size is known; but not always. */
 static bool is_hopeless(const plait_queue *queue, unsigned round)
 {
-    return queue->ring.in_segment && round == 1000;
+    return !plait__queue_is_own(queue) && queue->ring.in_segment && round == 1000;
 }
 
 ssize_t plait_queue_get_alloc(plait_queue *queue, void **ret, plait_deadline until)
@@ -309,6 +364,8 @@ ssize_t plait_queue_get_many(plait_queue *queue, const plait_queue_batch *batch,
     if (queue == NULL || batch == NULL || batch->max_items == 0 || batch->items == NULL ||
         (batch->buf == NULL && batch->cap > 0))
         return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_get_many(queue, batch, until);
     ours = *batch;
     rc = plait__ring_get_many(&queue->ring, &ours, first_look(until));
     if (rc < 0)
@@ -325,6 +382,8 @@ ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait_deadline 
 
     if (queue == NULL || ret == NULL)
         return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_borrow(queue, ret, until);
     rc = plait__ring_borrow(&queue->ring, &bytes, first_look(until));
     if (rc < 0)
         rc = get_slowly(queue, rc, (struct plait__queue_get){ borrow_from, &bytes }, until);
@@ -335,9 +394,14 @@ ssize_t plait_queue_borrow(plait_queue *queue, const void **ret, plait_deadline 
 
 int plait_queue_release(plait_queue *queue, const void *bytes)
 {
-    int rc = queue == NULL ? -EINVAL : plait__ring_release(&queue->ring, bytes);
+    int rc;
 
-    for (uint32_t i = 1; rc == -EINVAL && queue != NULL && i < queue->ring.n_lanes; i++)
+    if (queue == NULL)
+        return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_release(queue, bytes);
+    rc = plait__ring_release(&queue->ring, bytes);
+    for (uint32_t i = 1; rc == -EINVAL && i < queue->ring.n_lanes; i++)
         rc = plait__ring_release(plait__ring_lane(&queue->ring, i), bytes);
     return rc;
 }
@@ -349,6 +413,8 @@ int plait_queue_lease(plait_queue *queue, plait_lease *ret, plait_deadline until
 
     if (queue == NULL || ret == NULL)
         return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_lease(queue, ret, until);
     rc = plait__ring_lease(&queue->ring, &lease, first_look(until));
     if (rc < 0)
         rc = get_slowly(queue, rc, (struct plait__queue_get){ lease_from, &lease }, until);
@@ -359,21 +425,27 @@ int plait_queue_lease(plait_queue *queue, plait_lease *ret, plait_deadline until
 
 int plait_queue_ack(const plait_lease *lease)
 {
-    return lease == NULL || lease->queue == NULL ? -EINVAL
-                                                 : plait__ring_ack(&lease->queue->ring, lease);
+    if (lease == NULL || lease->queue == NULL)
+        return -EINVAL;
+    return plait__queue_is_own(lease->queue) ? plait__own_end_lease(lease, false)
+                                             : plait__ring_ack(&lease->queue->ring, lease);
 }
 
 int plait_queue_nack(const plait_lease *lease)
 {
-    return lease == NULL || lease->queue == NULL ? -EINVAL
-                                                 : plait__ring_nack(&lease->queue->ring, lease);
+    if (lease == NULL || lease->queue == NULL)
+        return -EINVAL;
+    return plait__queue_is_own(lease->queue) ? plait__own_end_lease(lease, true)
+                                             : plait__ring_nack(&lease->queue->ring, lease);
 }
 
 /* ---- looking ---- */
 
 size_t plait_queue_size(const plait_queue *queue)
 {
-    return queue == NULL ? 0 : plait__ring_size(&queue->ring);
+    if (queue == NULL)
+        return 0;
+    return plait__queue_is_own(queue) ? plait__own_size(queue) : plait__ring_size(&queue->ring);
 }
 
 bool plait_queue_is_empty(const plait_queue *queue)
@@ -385,6 +457,8 @@ bool plait_queue_is_full(const plait_queue *queue)
 {
     bool is_full = queue != NULL;
 
+    if (is_full && plait__queue_is_own(queue))
+        return plait__own_is_full(queue);
     for (uint32_t i = 0; is_full && i < queue->ring.n_lanes; i++)
         is_full = !plait__ring_has_room(plait__ring_lane(&queue->ring, i), 0);
     return is_full;
@@ -403,14 +477,22 @@ static ssize_t try_join(plait_queue *queue, void *arg, struct plait__look look)
 
 int plait_queue_task_done(plait_queue *queue)
 {
-    return queue == NULL ? -EINVAL : plait__ring_task_done(&queue->ring);
+    if (queue == NULL)
+        return -EINVAL;
+    return plait__queue_is_own(queue) ? plait__own_task_done(queue)
+                                      : plait__ring_task_done(&queue->ring);
 }
 
 int plait_queue_join(plait_queue *queue, plait_deadline until)
 {
     struct plait__queue_call call = { .side = PLAIT__QUEUE_JOINS, .attempt = try_join };
-    ssize_t rc = queue == NULL ? -EINVAL : plait__member_join();
+    ssize_t rc;
 
+    if (queue == NULL)
+        return -EINVAL;
+    if (plait__queue_is_own(queue))
+        return plait__own_join(queue, until);
+    rc = plait__member_join();
     if (rc == 0)
         rc = try_join(queue, NULL, first_look(until));
     if (rc == -EAGAIN)

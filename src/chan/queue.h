@@ -4,6 +4,7 @@
 #ifndef PLAIT__CHAN_QUEUE_H
 #define PLAIT__CHAN_QUEUE_H
 
+#include "chan/queue_head.h"
 #include "chan/ring.h"
 #include "chan/visits.h"
 #include <plait/queue.h>
@@ -12,6 +13,7 @@
 
 /* In the family all share it; of a queue in a segment each process has its own. */
 struct plait_queue {
+    struct plait__queue_head head;
     void *block;           /* const: to be freed; we begin at the next cache line in it */
     uint32_t is_destroyed; /* atomic */
     int64_t look;          /* atomic: when a lane that is passed over is looked at thoroughly */

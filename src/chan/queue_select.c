@@ -5,6 +5,7 @@
  * it stands for would wait.
  */
 #include "chan/queue.h"
+#include "chan/queue_own.h"
 #include "family/member.h"
 #include "wait/waitable.h"
 
@@ -84,13 +85,24 @@ static void leave_get(const plait_waitable *on, struct plait__watch *watch)
     plait__visits_leave(&queue->visits, (unsigned)watch->state);
 }
 
+static int look_get_own(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
+{
+    return plait__own_look(on->object, watch, how);
+}
+
+static void leave_own(const plait_waitable *on, struct plait__watch *watch)
+{
+    plait__own_leave(on->object, watch);
+}
+
 int plait_queue_on_get(plait_waitable *ret, plait_queue *queue)
 {
-    static const struct plait__waitable_ops ops = { look_get, leave_get, true };
+    static const struct plait__waitable_ops ops = { look_get, leave_get, true },
+                                            own_ops = { look_get_own, leave_own, true };
 
     if (ret == NULL || queue == NULL)
         return -EINVAL;
-    plait__waitable_make(ret, &ops, queue, 0);
+    plait__waitable_make(ret, plait__queue_is_own(queue) ? &own_ops : &ops, queue, 0);
     return 0;
 }
 
@@ -133,12 +145,18 @@ static void leave_put(const plait_waitable *on, struct plait__watch *watch)
     plait__visits_leave(&queue->visits, (unsigned)watch->state);
 }
 
+static int look_put_own(const plait_waitable *on, struct plait__watch *watch, struct plait__how how)
+{
+    return plait__own_look_put(on->object, watch, how, on->arg);
+}
+
 int plait_queue_on_put(plait_waitable *ret, plait_queue *queue, size_t n)
 {
-    static const struct plait__waitable_ops ops = { look_put, leave_put, true };
+    static const struct plait__waitable_ops ops = { look_put, leave_put, true },
+                                            own_ops = { look_put_own, leave_own, true };
 
     if (ret == NULL || queue == NULL)
         return -EINVAL;
-    plait__waitable_make(ret, &ops, queue, n);
+    plait__waitable_make(ret, plait__queue_is_own(queue) ? &own_ops : &ops, queue, n);
     return 0;
 }

@@ -68,7 +68,7 @@ int plait__ring_plan(struct plait__ring *ret, const plait_queue_opts *opts, bool
     bool has_max = opts->max_items != 0 && opts->max_items < MAX_ITEMS;
     size_t bytes = in_segment ? DEFAULT_BYTES_IN_SEGMENT : DEFAULT_BYTES;
 
-    if (!are_fine(opts, in_segment))
+    if (!are_fine(opts, in_segment) || (in_segment && opts->one_process))
         return -EINVAL;
     *ret = (struct plait__ring){ .in_segment = in_segment };
     ret->n_lanes = opts->lanes == 0 ? 1 : (uint32_t)opts->lanes;

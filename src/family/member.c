@@ -331,6 +331,16 @@ int plait__member_join(void)
     return rc;
 }
 
+int plait__family_adopt(const struct plait__shared *shared)
+{
+    int rc = plait__os_shared_attach(shared);
+
+    if (rc == 0)
+        __atomic_store_n(&plait__family_region, (struct plait__family *)(void *)shared->base,
+                         __ATOMIC_RELEASE);
+    return rc;
+}
+
 struct plait__member_entry *plait__member_entry(void)
 {
     return entry_of(plait__member_self());

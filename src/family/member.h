@@ -51,6 +51,10 @@ static inline struct plait__family *plait__family(void)
     return __atomic_load_n(&plait__family_region, __ATOMIC_ACQUIRE);
 }
 
+/* In a process that was spawned and has no family yet: that of who spawned it, of which `shared` was the
+ * region there. 0 or the error of plait__os_shared_attach. */
+int plait__family_adopt(const struct plait__shared *shared);
+
 /* Our entry in it; after plait__member_join. */
 struct plait__member_entry *plait__member_entry(void);
 /* Is the address in it? */

@@ -30,7 +30,8 @@ static void enter(void *arg)
     PLAIT__ASSERT(false); /* it leaves */
 }
 
-int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes)
+int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes,
+                       bool again)
 {
     int rc = plait__heap_reserve(&loop->timers, loop->n_strands + 2);
 
@@ -39,8 +40,8 @@ int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, s
     strand->loop = loop;
     strand->sleeper->ops = &plait__strand_ops;
     strand->sleeper->strand = strand;
-    plait__context_make(&strand->context, strand->stack.low, strand->stack.bytes - top_bytes, enter,
-                        strand);
+    (again ? plait__context_again : plait__context_make)(
+        &strand->context, strand->stack.low, strand->stack.bytes - top_bytes, enter, strand);
     plait__list_push_back(&loop->strands, &strand->node);
     loop->n_strands++;
     return 0;

@@ -238,7 +238,8 @@ bool plait__look_runs(const struct plait__strand *strand)
 
 bool plait__look_is_parked(const struct plait__strand *strand)
 {
-    return __atomic_load_n(&strand->state, __ATOMIC_ACQUIRE) == PLAIT__STRAND_PARKED;
+    return strand->is_calling ||
+           __atomic_load_n(&strand->state, __ATOMIC_ACQUIRE) == PLAIT__STRAND_PARKED;
 }
 
 int plait__look_backtrace(const struct plait__strand *strand, void **ret, int max)

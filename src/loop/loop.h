@@ -51,23 +51,26 @@ enum plait__strand_slot_of {
 
 struct plait__strand {
     struct plait__context context;
-    struct plait__strand *next;       /* in the run queue or in the inbox: whoever made it ready */
-    uint64_t ticket;                  /* loop: its place in the run queue */
-    struct plait__loop *loop;         /* const */
-    uint32_t state;                   /* atomic: enum plait__strand_state */
-    bool has_timed_out;               /* loop: its timer made it ready */
-    bool is_stuck;                    /* loop: nobody is left who could have made it ready */
-    struct plait__sleeper *sleeper;   /* loop: the current one whenever it runs */
-    struct plait__heap_node timer;    /* loop: when its wait ends */
-    struct plait__list node;          /* loop: among all of the loop */
-    struct plait__stack stack;        /* const; of the root: nothing */
-    void *task;                       /* const: for the layers above */
-    void *slots[PLAIT__STRAND_SLOTS]; /* the strand's own: by plait__strand_slot */
+    struct plait__stack stack;      /* const; of the root: nothing */
+    struct plait__strand *next;     /* in the run queue or in the inbox: whoever made it ready */
+    uint64_t ticket;                /* loop: its place in the run queue */
+    struct plait__loop *loop;       /* const */
+    uint32_t state;                 /* atomic: enum plait__strand_state */
+    bool has_timed_out;             /* loop: its timer made it ready */
+    bool is_stuck;                  /* loop: nobody is left who could have made it ready */
+    bool is_calling;                /* loop: it waits for the one it has called, not parked yet */
+    bool is_called;                 /* loop: by its joiner */
+    struct plait__strand *joiner;   /* loop: one of the same, made ready by our end; NULL: none */
+    struct plait__sleeper *sleeper; /* loop: the current one whenever it runs */
+    struct plait_task *task;        /* const: for the layers above; NULL: the root */
+    struct plait__list node;        /* loop: among all of the loop */
+    struct plait__heap_node timer;  /* loop: when its wait ends */
+    void (*fn)(struct plait__strand *strand);     /* const */
+    void (*on_end)(struct plait__strand *strand); /* const: its stack is not in use any more */
     const void *site;  /* const, for people: where it was asked for; NULL: not known */
     int64_t parked_ns; /* loop, for people: about when */
     uint32_t number;   /* const, for people; of the root 0 */
-    void (*fn)(struct plait__strand *strand);     /* const */
-    void (*on_end)(struct plait__strand *strand); /* const: its stack is not in use any more */
+    void *slots[PLAIT__STRAND_SLOTS]; /* the strand's own: by plait__strand_slot */
 };
 
 /* What was asked for and has not begun. */
@@ -120,8 +123,10 @@ static inline struct plait__loop *plait__loop_here(void)
 }
 
 /* A strand on that stack, to run fn; fn must not return but leave by plait__strand_leave. Ready to be
- * run next. The other fields are set already, all others zero. 0, -ENOMEM. */
-int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes);
+ * run next. The other fields are set already, all others zero. `again`: one was made there with the
+ * same arguments, has ended, and left its context and its stack. 0, -ENOMEM. */
+int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes,
+                       bool again);
 /* Takes one back that has not become ready. */
 void plait__strand_unmake(struct plait__strand *strand);
 /* The last act of a strand. */
@@ -132,6 +137,11 @@ void plait__strand_ready(struct plait__strand *strand);
 void plait__strand_yield(void);
 /* Wait until no other is ready; in a thread without a loop that is so. 0, -ETIMEDOUT, -ECANCELED. */
 int plait__strand_idle(plait_deadline until);
+/* The running strand is the joiner of that one. Is it the next to run, and may the joiner just as well
+ * lend it its turn? */
+bool plait__strand_may_call(const struct plait__strand *strand);
+/* Then it does: parks, as by the seam's park, but at no cost unless the other one comes to wait. */
+int plait__strand_call(struct plait__strand *strand);
 /* Hand a coroutine's stack back, from any thread; not while it is in use. */
 void plait__strand_free_stack(struct plait__strand *strand);
 

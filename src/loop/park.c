@@ -69,8 +69,9 @@ static int wait_outside_asked(struct plait__strand *self, struct plait__outside 
     return rc;
 }
 
-int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
-                       plait_deadline until)
+static __attribute__((noinline)) int park_until(struct plait__sleeper *sleeper,
+                                                const struct plait__futex *words, size_t n,
+                                                plait_deadline until)
 {
     struct plait__strand *self = sleeper->strand;
     struct plait__outside on_stack[FEW], *outsides = on_stack;
@@ -97,6 +98,31 @@ int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex
     if (outsides != on_stack)
         free(outsides);
     return rc;
+}
+
+/* Until an unpark, and nothing else: the way of most coroutines. */
+static int park_for_ever(struct plait__strand *self)
+{
+    uint32_t state = PLAIT__STRAND_RUNS;
+
+    self->parked_ns = self->loop->looked_ns;
+    /* acq_rel: as in park_until */
+    if (__atomic_compare_exchange_n(&self->state, &state, PLAIT__STRAND_PARKED, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        plait__run_others(self);
+    else
+        __atomic_store_n(&self->state, PLAIT__STRAND_RUNS, __ATOMIC_RELAXED);
+    return 0;
+}
+
+int plait__strand_park(struct plait__sleeper *sleeper, const struct plait__futex *words, size_t n,
+                       plait_deadline until)
+{
+    struct plait__strand *self = sleeper->strand;
+
+    return n == 0 && until.ns == INT64_MAX && self != &self->loop->root
+               ? park_for_ever(self)
+               : park_until(sleeper, words, n, until);
 }
 
 /* ---- descriptors ---- */

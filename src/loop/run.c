@@ -348,6 +348,23 @@ static struct plait__strand *take_next(struct plait__loop *loop)
     return strand;
 }
 
+/* Who was called comes to wait itself: who called it is parked from now on, and who called that. */
+static void park_callers(struct plait__strand *called)
+{
+    while (called->is_called) {
+        struct plait__strand *caller = called->joiner;
+        uint32_t state = PLAIT__STRAND_RUNS;
+        called->is_called = caller->is_calling = false;
+        /* acq_rel: as in `park` */
+        if (!__atomic_compare_exchange_n(&caller->state, &state, PLAIT__STRAND_PARKED, false,
+                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            __atomic_store_n(&caller->state, PLAIT__STRAND_RUNS, __ATOMIC_RELAXED);
+            push_ready(caller->loop, caller);
+        }
+        called = caller;
+    }
+}
+
 /* After each switch: what is the running strand's, and what the last one left behind. */
 void plait__strand_arrive(struct plait__strand *strand)
 {
@@ -370,6 +387,8 @@ void plait__run_others(struct plait__strand *self)
 
     if (loop->is_armed)
         plait__host_disarm(loop);
+    if (self->is_called)
+        park_callers(self);
     next = take_next(loop);
     if (next != self) {
         self->sleeper = plait__sleeper_current();
@@ -392,19 +411,72 @@ void plait__strand_yield(void)
     plait__run_others(self);
 }
 
+bool plait__strand_may_call(const struct plait__strand *strand)
+{
+    const struct plait__loop *loop = strand->loop;
+
+    return loop->first == strand && !loop->is_hosted && loop->trace == NULL &&
+           loop->since_look + 1 < loop->look_every &&
+           (loop->first_fresh == NULL || loop->first_fresh->ticket > strand->ticket);
+}
+
+int plait__strand_call(struct plait__strand *strand)
+{
+    struct plait__strand *self = plait__strand_here();
+    struct plait__loop *loop = self->loop;
+    int error = errno;
+
+    loop->first = strand->next;
+    __atomic_store_n(&loop->n_switches, loop->n_switches + 1, __ATOMIC_RELAXED);
+    loop->since_look++;
+    self->has_timed_out = self->is_stuck = false;
+    self->parked_ns = loop->looked_ns;
+    self->sleeper = plait__sleeper_current();
+    self->is_calling = strand->is_called = true;
+    plait__strand_of_thread = strand;
+    plait__context_switch(&self->context, &strand->context);
+    self->is_calling = false;
+    plait__strand_arrive(self);
+    if (loop->is_hosted && self == &loop->root)
+        plait__host_arm(loop);
+    errno = error;
+    return self->is_stuck ? -EDEADLK : 0;
+}
+
+/* Who has called it goes on at once if nobody has come to be ready before; NULL: another one is next. */
+static struct plait__strand *tell_joiner(struct plait__strand *strand)
+{
+    struct plait__strand *joiner = strand->joiner;
+    struct plait__loop *loop = strand->loop;
+
+    if (!strand->is_called) {
+        plait__strand_wake(joiner);
+        return NULL;
+    }
+    if (loop->first == NULL && loop->first_fresh == NULL)
+        return joiner;
+    joiner->is_calling = false;
+    push_ready(loop, joiner);
+    return NULL;
+}
+
 _Noreturn void plait__strand_leave(struct plait__strand *strand)
 {
     struct plait__loop *loop = strand->loop;
-    struct plait__strand *next;
+    struct plait__strand *next = NULL;
 
+    if (strand->joiner != NULL)
+        next = tell_joiner(strand);
     plait__strand_unmake(strand);
     plait__loop_tell_drained(loop);
     loop->lacks_stacks = false;
-    loop->is_leaving = true; /* its own stack comes back in a moment */
     /* release: nothing but the state itself is asked for from now on */
     __atomic_store_n(&strand->state, PLAIT__STRAND_ENDED, __ATOMIC_RELEASE);
-    next = take_next(loop);
-    loop->is_leaving = false;
+    if (next == NULL) {
+        loop->is_leaving = true; /* its own stack comes back in a moment */
+        next = take_next(loop);
+        loop->is_leaving = false;
+    }
     loop->ended = strand;
     if (__builtin_expect(loop->trace != NULL, 0))
         plait__trace_note(loop, strand, next);

@@ -53,6 +53,12 @@ void plait__context_make(struct plait__context *ret, void *low, size_t bytes, vo
     if (RUNNING_ON_VALGRIND)
         ret->tag = VALGRIND_STACK_REGISTER(low, (char *)low + bytes) + 1;
 #endif
+    plait__context_again(ret, low, bytes, fn, arg);
+}
+
+void plait__context_again(struct plait__context *ret, void *low, size_t bytes,
+                          void (*fn)(void *arg), void *arg)
+{
 #ifdef PLAIT__ASAN
     __asan_unpoison_memory_region(low, bytes); /* what another one has left there */
     ret->low = low;
@@ -63,6 +69,8 @@ void plait__context_make(struct plait__context *ret, void *low, size_t bytes, vo
     arg = ret;
 #endif
 #ifdef PLAIT__TSAN
+    if (ret->owns_fiber)
+        __tsan_destroy_fiber(ret->fiber);
     ret->fiber = __tsan_create_fiber(0);
     ret->owns_fiber = true;
 #endif

@@ -54,6 +54,9 @@ void plait__context_of_thread(struct plait__context *ret);
  * returns. */
 void plait__context_make(struct plait__context *ret, void *low, size_t bytes, void (*fn)(void *arg),
                          void *arg);
+/* One that has ended begins anew: as plait__context_make, with the same arguments. */
+void plait__context_again(struct plait__context *ended, void *low, size_t bytes,
+                          void (*fn)(void *arg), void *arg);
 /* Forgets a context that is not running, also one that never began. Its stack is not freed. */
 void plait__context_fini(struct plait__context *context);
 

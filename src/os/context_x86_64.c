@@ -87,8 +87,8 @@ void plait__context_prepare(struct plait__context_cpu *ret, void *low, size_t by
     struct first_call *first = (struct first_call *)(top - sizeof *first);
 
     *first = (struct first_call){ .fn = fn, .arg = arg };
-    ret->sp = first;
-    ret->ip = (void *)(uintptr_t)plait__context_entry;
+    *ret =
+        (struct plait__context_cpu){ .sp = first, .ip = (void *)(uintptr_t)plait__context_entry };
 }
 
 int plait__context_trace(const struct plait__context_cpu *parked, void **ret, int max)

@@ -13,7 +13,7 @@
 enum {
     PLAIT__EPOLL_EDGE = 8,  /* told when it becomes possible, not as long as it is */
     PLAIT__EPOLL_ONCE = 16, /* told once, then not until it is changed */
-    PLAIT__EPOLL_AT_ONCE = 128
+    PLAIT__EPOLL_AT_ONCE = 100 /* some kernels need 16 bytes for each: within a frame of 2 KiB */
 };
 
 struct plait__epoll_event {

@@ -3,6 +3,7 @@
  */
 #include "os/memory.h"
 #include "os/fd.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,11 @@ enum {
 #define FIRST_EXTENT ((size_t)128 << 20)
 /* Without a file there is no end before which mlockall(2) would stop. */
 #define MOST_WITHOUT_FILE ((uint64_t)1 << 30)
+
+/* 32 to 64 TiB, on machines with 47 bits of addresses or more: kernels put programs and libraries above
+ * that, and sanitizers their own memory below. */
+#define FIRST_ADDRESS (UINT64_C(1) << 45)
+#define LAST_ADDRESS  (UINT64_C(1) << 46)
 
 static size_t bound(size_t bytes, size_t least, uint64_t most)
 {
@@ -61,13 +67,25 @@ static int open_memory(void)
     return lifted;
 }
 
+/* Where no kernel puts programs, libraries, stacks or heaps by itself, so that it is free in a spawned
+ * process, too. Only a hint: where addresses are fewer, the kernel takes another place. */
+static void *choose_address(void)
+{
+    uint64_t gib = plait__os_random() % ((LAST_ADDRESS - FIRST_ADDRESS) >> 30);
+
+    if (is_under_valgrind()) /* which has all of them for itself */
+        return NULL;
+    return (void *)(uintptr_t)(FIRST_ADDRESS + (gib << 30));
+}
+
 /* As much as there are addresses for; 0: not even the least. fd -1: memory without a file. */
 static size_t map_most(int fd, size_t least, size_t most, char **ret_base)
 {
     int flags = MAP_SHARED | MAP_NORESERVE | (fd < 0 ? MAP_ANONYMOUS : 0);
+    void *hint = choose_address();
 
     for (size_t bytes = most; bytes >= least; bytes /= 2) {
-        char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+        char *base = mmap(hint, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
         if (base != MAP_FAILED) {
             *ret_base = base;
             return bytes;
@@ -135,6 +153,24 @@ static bool is_ours(const struct plait__shared *shared)
 
     return fstat(shared->fd, &status) == 0 && status.st_dev == shared->device &&
            status.st_ino == shared->inode;
+}
+
+int plait__os_shared_attach(const struct plait__shared *shared)
+{
+    int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *base;
+
+    if (!is_ours(shared))
+        return -EBADF;
+    base = mmap(shared->base, shared->bytes, PROT_READ | PROT_WRITE, flags, shared->fd, 0);
+    if (base == MAP_FAILED)
+        return errno == EEXIST ? -EADDRINUSE : -ENOMEM;
+    if (base != shared->base) { /* a kernel, or an emulator, that takes it for a hint */
+        munmap(base, shared->bytes);
+        return -EADDRINUSE;
+    }
+    madvise(base, shared->bytes, MADV_DONTDUMP);
+    return 0;
 }
 
 int plait__os_shared_extend(const struct plait__shared *shared, size_t bytes, size_t *ret)

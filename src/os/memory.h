@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A stretch of addresses that forked children share, at the same address. Its pages are zero, and
- * take memory once they are touched. */
+/* A stretch of addresses that forked children share, at the same address, and spawned ones can map
+ * there. Its pages are zero, and take memory once they are touched. */
 struct plait__shared {
     char *base;
     size_t bytes;           /* a multiple of what was asked as the least */
@@ -24,6 +24,9 @@ int plait__os_shared_reserve(size_t least, size_t most, struct plait__shared *re
  * file. Else mlockall(2), or a leak checker, would fill all of it with zeroes. pre: no other process
  * is here. How many bytes there are now (ret); -ENOMEM, also when the program has closed the file. */
 int plait__os_shared_extend(const struct plait__shared *shared, size_t bytes, size_t *ret);
+/* In a process that was spawned, and has its file by the same number: maps it where the others have it.
+ * -EADDRINUSE: something else is there · -EBADF: that descriptor is another file · -ENOMEM. */
+int plait__os_shared_attach(const struct plait__shared *shared);
 void plait__os_shared_release(const struct plait__shared *shared);
 /* Sees to it that these pages can be touched: without it, a machine out of memory answers the touch
  * with SIGBUS. Works also when the program has closed the file. 0 or -ENOMEM. */

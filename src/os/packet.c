@@ -140,6 +140,14 @@ bool plait__os_is_channel(int fd)
     return socket_option(fd, SO_DOMAIN) == AF_UNIX && socket_option(fd, SO_TYPE) == SOCK_SEQPACKET;
 }
 
+pid_t plait__os_channel_maker(int fd)
+{
+    struct ucred maker;
+    socklen_t bytes = sizeof maker;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &maker, &bytes) < 0 ? -errno : maker.pid;
+}
+
 static int write_all(int fd, const char *bytes, size_t n)
 {
     size_t done = 0;

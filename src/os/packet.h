@@ -49,6 +49,8 @@ bool plait__os_channel_has_ended(int channel);
 int plait__os_channel_make_simplex(int reader, int writer);
 /* Is the descriptor a channel? */
 bool plait__os_is_channel(int fd);
+/* The process that made it; -errno. */
+pid_t plait__os_channel_maker(int fd);
 
 /* A file in memory with these bytes, whose size can never change. -EFBIG: larger than this process
  * may make files · -ENOMEM · -EMFILE. */

@@ -1,9 +1,10 @@
 /* Calls that return at once, and whose values are waited for where they are needed.
  * SPDX-License-Identifier: MIT
  *
- * A lazy is a job and its future. One of a pool of processes lies in the family's heap, so that other
- * calls, in their workers, can wait for it: the worker that ran it says so there, and if that died the
- * owner does, when it brings in the job's end. Such a lazy lives until the owner has done that, too.
+ * A lazy is a job and its future. One of a pool of processes lies in the family's heap, so that
+ * other calls, in their workers, can wait for it: the worker that ran it says so there, and if that
+ * died the owner does, when it brings in the job's end. Such a lazy lives until the owner has done
+ * that, too.
  */
 #include <plait/lazy.h>
 

@@ -24,14 +24,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What of it is not cleared at its start: the strand's context and stack, and the end of the task. */
 struct coroutine {
-    plait_task task; /* first: the handle */
-    struct plait__strand strand;
-    struct plait__group children;
-    struct plait__group *group; /* const; NULL: none, it was started with a handle */
+    struct plait__strand strand; /* first */
+    struct plait__group *group;  /* const; NULL: none, it was started with a handle */
     struct plait__group_member member;
     const struct plait__loop *home; /* const: of the thread that started it */
-    void *copied;                   /* const: the argument, if it is ours to free */
+    struct plait__group children;
+    plait_task task; /* last: the handle */
 };
 
 enum {
@@ -59,11 +59,16 @@ static _Thread_local bool is_ending __attribute__((tls_model("initial-exec")));
 /* Of a thread: its daemons were asked to end, and those to come are. */
 static _Thread_local bool no_daemons __attribute__((tls_model("initial-exec")));
 
+static struct coroutine *coroutine_of(plait_task *task)
+{
+    return plait__list_entry(task, struct coroutine, task);
+}
+
 static struct coroutine *coroutine_here(void)
 {
     struct plait__strand *strand = plait__strand_here();
 
-    return strand != NULL ? strand->task : NULL;
+    return strand != NULL && strand->task != NULL ? (struct coroutine *)strand : NULL;
 }
 
 struct plait__group *plait__group_here(void)
@@ -84,7 +89,7 @@ struct plait__group *plait__group_around(void)
 
 static void end(struct plait__strand *strand)
 {
-    struct coroutine *self = strand->task;
+    struct coroutine *self = (struct coroutine *)strand;
 
     plait__task_unref(&self->task); /* the coroutine's own */
 }
@@ -106,7 +111,7 @@ static void wait_for_own(struct plait__sleeper *sleeper, struct plait__group *gr
 
 static void run(struct plait__strand *strand)
 {
-    struct coroutine *self = strand->task;
+    struct coroutine *self = (struct coroutine *)strand;
     plait_task *task = &self->task;
     plait_outcome outcome = { .kind = PLAIT_RETURNED };
 
@@ -119,7 +124,6 @@ static void run(struct plait__strand *strand)
         plait__failure_tell(task, &outcome);
     if (plait__group_count(&self->children) != 0)
         wait_for_own(&task->sleeper, &self->children, plait__is_cancelled(&task->sleeper));
-    free(self->copied);
     if (task->locals != NULL)
         plait__locals_end(&task->locals);
     if (plait__debug_locks())
@@ -133,61 +137,97 @@ static void run(struct plait__strand *strand)
     plait__strand_leave(strand);
 }
 
-static int get_stack(struct plait__loop *loop, size_t stack_bytes, struct plait__stack *ret)
+/* What is known of it before it has a stack. */
+struct origin {
+    plait_task_fn *fn;
+    void *arg;
+    plait_task *parent; /* with a reference */
+    const void *site;
+    struct plait__locals *locals;
+};
+
+/* At the top of a stack. NULL: no memory. */
+static struct coroutine *get_place(struct plait__loop *loop, size_t stack_bytes)
+{
+    struct plait__stack stack;
+    struct coroutine *place;
+    uintptr_t at;
+
+    if (plait__stack_get(plait__loop_stacks(loop), stack_bytes, &stack) < 0)
+        return NULL;
+    at = ((uintptr_t)stack.low + stack.bytes - sizeof *place) & ~(uintptr_t)(ALIGNMENT - 1);
+    place = (struct coroutine *)at;
+    place->strand.stack = stack;
+    return place;
+}
+
+static struct coroutine *get_spare(void)
 {
     struct plait__strand *strand = spare.coroutines;
 
-    if (strand == NULL || stack_bytes != 0)
-        return plait__stack_get(plait__loop_stacks(loop), stack_bytes, ret);
     spare.coroutines = strand->next;
     spare.n_coroutines--;
-    *ret = strand->stack;
-    return 0;
+    return (struct coroutine *)strand;
 }
 
-/* On a stack of its own, not ready yet. -ENOMEM */
-static int create(struct coroutine **ret, struct plait__loop *loop, size_t stack_bytes)
+static void put_spare(struct plait__strand *strand)
 {
-    struct plait__stack stack;
-    struct coroutine *made;
-    uintptr_t at;
-    size_t top_bytes;
-    int rc = get_stack(loop, stack_bytes, &stack);
+    strand->next = spare.coroutines;
+    spare.coroutines = strand;
+    spare.n_coroutines++;
+}
 
-    if (rc < 0)
-        return rc;
-    at = ((uintptr_t)stack.low + stack.bytes - sizeof *made) & ~(uintptr_t)(ALIGNMENT - 1);
-    top_bytes = (uintptr_t)stack.low + stack.bytes - at;
-    made = (struct coroutine *)at;
-    memset(made, 0, sizeof *made);
-    made->strand.stack = stack;
+/* Not ready yet; all that it came from is its own from now on. NULL: no memory. */
+static struct coroutine *create(struct plait__loop *loop, size_t stack_bytes,
+                                const struct origin *from)
+{
+    bool again = spare.coroutines != NULL && stack_bytes == 0;
+    struct coroutine *made = again ? get_spare() : get_place(loop, stack_bytes);
+    size_t top_bytes;
+
+    if (made == NULL)
+        return NULL;
+    top_bytes = (size_t)((char *)made->strand.stack.low + made->strand.stack.bytes - (char *)made);
+    /* with some of the rest: a size that is not known before is no slow string instruction */
+    memset(&made->strand.next, 0,
+           top_bytes - offsetof(struct coroutine, strand.next) -
+               (sizeof *made - offsetof(struct coroutine, task.outcome)));
     made->strand.sleeper = &made->task.sleeper;
-    made->strand.task = made;
+    made->strand.task = &made->task;
     made->strand.fn = run;
     made->strand.on_end = end;
-    rc = plait__strand_make(loop, &made->strand, top_bytes);
-    if (rc < 0) {
-        plait__stack_put(plait__loop_stacks(loop), &stack);
-        return rc;
+    if (plait__strand_make(loop, &made->strand, top_bytes, again) < 0) {
+        if (again)
+            put_spare(&made->strand);
+        else
+            plait__strand_free_stack(&made->strand);
+        return NULL;
     }
+    plait__task_init_coroutine(&made->task, from->parent);
+    made->strand.site = from->site;
+    made->strand.number = made->task.id;
     made->task.ops = &plait__coroutine_ops;
-    *ret = made;
-    return 0;
+    made->task.fn = from->fn;
+    made->task.arg = from->arg;
+    made->task.locals = from->locals;
+    return made;
+}
+
+static void free_stack(struct plait__strand *strand)
+{
+    plait__context_fini(&strand->context);
+    plait__strand_free_stack(strand);
 }
 
 static void free_coroutine(plait_task *task)
 {
-    struct plait__strand *strand = &((struct coroutine *)task)->strand;
+    struct plait__strand *strand = &coroutine_of(task)->strand;
 
-    plait__context_fini(&strand->context);
     if (strand->stack.size_class == PLAIT__STACK_DEFAULT && plait__loop_here() != NULL &&
-        spare.n_coroutines < SPARE_COROUTINES) {
-        strand->next = spare.coroutines;
-        spare.coroutines = strand;
-        spare.n_coroutines++;
-        return;
-    }
-    plait__strand_free_stack(strand);
+        spare.n_coroutines < SPARE_COROUTINES)
+        put_spare(strand);
+    else
+        free_stack(strand);
 }
 
 /* At the end of the thread's loop. */
@@ -198,7 +238,7 @@ static void free_spare(void)
 
     while ((strand = spare.coroutines) != NULL) {
         spare.coroutines = strand->next;
-        plait__strand_free_stack(strand);
+        free_stack(strand);
     }
     while ((fresh = spare.fresh) != NULL) {
         spare.fresh = fresh->next;
@@ -248,37 +288,40 @@ int plait__coroutine_get_loop(struct plait__loop **ret)
 int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
                                const plait_task_opts *opts, const void *site)
 {
-    struct plait__loop *loop = NULL;
-    struct coroutine *made = NULL;
-    int rc;
+    struct origin from = { .fn = fn, .arg = arg, .site = site };
+    struct plait__loop *loop = plait__loop_here();
+    struct coroutine *made;
+    int rc = loop == NULL ? plait__coroutine_get_loop(&loop) : 0;
 
-    rc = plait__coroutine_get_loop(&loop);
     if (rc == 0)
-        rc = create(&made, loop, opts->stack_bytes);
+        rc = plait__locals_inherit(&from.locals);
     if (rc < 0)
         return rc;
-    rc = plait__locals_inherit(&made->task.locals);
-    if (rc == 0)
-        rc = plait__task_init(&made->task, PLAIT_COROUTINE, opts);
-    if (rc < 0) {
+    from.parent = plait_task_current();
+    made = create(loop, opts->stack_bytes, &from);
+    if (made == NULL) {
+        plait__locals_end(&from.locals);
+        return -ENOMEM;
+    }
+    plait__task_ref(from.parent);
+    if ((opts->name != NULL && plait__task_set_name(&made->task, opts->name) < 0) ||
+        (opts->arg_bytes > 0 && plait__task_copy_arg(&made->task, opts->arg_bytes) < 0)) {
         plait__locals_end(&made->task.locals);
         plait__strand_unmake(&made->strand);
-        free_coroutine(&made->task);
-        return rc;
+        plait__task_unref(&made->task);
+        return -ENOMEM;
     }
+    made->task.daemon = opts->daemon;
+    made->task.table = opts->table;
     if (no_daemons && opts->daemon)
         __atomic_store_n(&made->task.sleeper.cancel, 1, __ATOMIC_SEQ_CST);
-    made->strand.site = site;
-    made->strand.number = made->task.id;
-    made->task.fn = fn;
-    made->task.arg = arg;
     *ret = &made->task;
     return 0;
 }
 
 void plait__coroutine_enter(plait_task *task, struct plait__group *group)
 {
-    struct coroutine *self = (struct coroutine *)task;
+    struct coroutine *self = coroutine_of(task);
 
     self->group = group;
     self->home = self->strand.loop;
@@ -290,9 +333,52 @@ void plait__coroutine_enter(plait_task *task, struct plait__group *group)
 static int start(plait_task *task, const plait_task_opts *opts)
 {
     (void)opts;
-    plait__task_ref(task); /* its own */
-    plait__strand_ready(&((struct coroutine *)task)->strand);
+    __atomic_store_n(&task->refs, 2, __ATOMIC_RELAXED); /* its own; nobody else knows it yet */
+    plait__strand_ready(&coroutine_of(task)->strand);
     return 0;
+}
+
+/* Nothing but the end, or who asks the waiter to end, can make it go on. */
+static bool waits_for_ever(const struct plait__sleeper *sleeper, plait_deadline until)
+{
+    return until.ns == INT64_MAX && sleeper->scope_ns == 0 && sleeper->until_ns == 0 &&
+           sleeper->on_sleep == NULL && !plait__must_end(sleeper);
+}
+
+/* By one of the same loop, who need not be found by other threads. */
+static int join_near(struct plait__strand *strand, plait_task *task, plait_deadline until)
+{
+    struct plait__sleeper *sleeper = plait__sleeper_current();
+    uint32_t state;
+    int rc = 0;
+
+    plait__say_wait(PLAIT__ON_TASK, &task->state);
+    strand->joiner = plait__strand_here();
+    if (plait__strand_may_call(strand) && waits_for_ever(sleeper, until)) {
+        sleeper->word = &task->state;
+        rc = plait__strand_call(strand);
+        sleeper->word = NULL;
+    }
+    while ((state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE)) != PLAIT__TASK_ENDED &&
+           rc == 0)
+        rc = plait__wait_told(&task->state, state, until);
+    if (state == PLAIT__TASK_ENDED)
+        return 0;
+    strand->joiner = NULL;
+    return rc;
+}
+
+static int join(plait_task *task, plait_deadline until)
+{
+    struct plait__strand *strand = &coroutine_of(task)->strand;
+    const struct plait__sleeper *sleeper = plait__sleeper_current();
+
+    if (plait__task_has_ended(task))
+        return 0;
+    if (strand->loop != plait__loop_here() || strand->joiner != NULL || sleeper == NULL ||
+        sleeper->ops == NULL)
+        return plait__task_wait_ended(task, until);
+    return join_near(strand, task, until);
 }
 
 static void give_up(plait_task *task)
@@ -303,7 +389,7 @@ static void give_up(plait_task *task)
 
 const struct plait__task_ops plait__coroutine_ops = {
     .start = start,
-    .join = plait__task_wait_ended,
+    .join = join,
     .look = plait__task_look,
     .terminate = plait__task_ask,
     .kill = plait__task_refuse_to_kill,
@@ -316,13 +402,9 @@ const struct plait__task_ops plait__coroutine_ops = {
 struct fresh {
     struct plait__fresh fresh; /* first */
     struct plait__group *group;
-    plait_task_fn *fn;
-    void *arg;
-    plait_task *parent; /* with a reference */
-    const void *site;
     const struct plait__loop *home; /* the starter's */
-    bool is_copied;                 /* arg is ours to free */
-    struct plait__locals *locals;
+    bool is_copied;                 /* the argument is ours to free */
+    struct origin from;
 };
 
 static struct fresh *get_fresh(void)
@@ -350,29 +432,21 @@ static void put_fresh(struct fresh *fresh)
 static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh *base, bool last)
 {
     struct fresh *fresh = (struct fresh *)base;
-    struct coroutine *made = NULL;
+    struct coroutine *made = create(loop, 0, &fresh->from);
 
-    if (create(&made, loop, 0) < 0) {
+    if (made == NULL) {
         if (!last)
             return NULL;
         /* no memory, and nobody lives who could give some back */
         plait__group_drop(fresh->group, -ENOMEM);
-        plait__task_unref(fresh->parent);
-        plait__locals_end(&fresh->locals);
+        plait__task_unref(fresh->from.parent);
+        plait__locals_end(&fresh->from.locals);
         if (fresh->is_copied)
-            free(fresh->arg);
+            free(fresh->from.arg);
         put_fresh(fresh);
         return NULL;
     }
-    plait__task_init(&made->task, PLAIT_COROUTINE, &(plait_task_opts){ 0 }); /* needs no memory */
-    plait__task_unref(made->task.parent);
-    made->task.parent = fresh->parent;
-    made->task.locals = fresh->locals;
-    made->strand.site = fresh->site;
-    made->strand.number = made->task.id;
-    made->task.fn = fresh->fn;
-    made->task.arg = fresh->arg;
-    made->copied = fresh->is_copied ? fresh->arg : NULL;
+    made->task.owns_arg = fresh->is_copied;
     made->group = fresh->group;
     made->member.sleeper = &made->task.sleeper;
     plait__group_begin(made->group, &made->member);
@@ -398,26 +472,26 @@ int plait__coroutine_go_at(struct plait__group *group, plait_task_fn *fn, const 
     fresh = get_fresh();
     if (fresh == NULL)
         return -ENOMEM;
-    *fresh = (struct fresh){
-        .fresh = { .begin = begin }, .group = group, .fn = fn, .site = site, .home = loop
-    };
-    fresh->arg = (void *)(uintptr_t)arg;
-    if (plait__locals_inherit(&fresh->locals) < 0) {
+    *fresh = (struct fresh){ .fresh = { .begin = begin },
+                             .group = group,
+                             .home = loop,
+                             .from = { .fn = fn, .arg = (void *)(uintptr_t)arg, .site = site } };
+    if (plait__locals_inherit(&fresh->from.locals) < 0) {
         put_fresh(fresh);
         return -ENOMEM;
     }
     if (arg_bytes > 0) {
-        fresh->arg = malloc(arg_bytes);
-        if (fresh->arg == NULL) {
-            plait__locals_end(&fresh->locals);
+        fresh->from.arg = malloc(arg_bytes);
+        if (fresh->from.arg == NULL) {
+            plait__locals_end(&fresh->from.locals);
             put_fresh(fresh);
             return -ENOMEM;
         }
-        memcpy(fresh->arg, arg, arg_bytes);
+        memcpy(fresh->from.arg, arg, arg_bytes);
         fresh->is_copied = true;
     }
-    fresh->parent = plait_task_current();
-    plait__task_ref(fresh->parent);
+    fresh->from.parent = plait_task_current();
+    plait__task_ref(fresh->from.parent);
     plait__group_add(group);
     plait__loop_add_fresh(loop, &fresh->fresh);
     return 0;
@@ -446,12 +520,12 @@ int plait__coroutine_call(struct plait__loop *loop, uint64_t number, plait_task_
 
     if (fresh == NULL)
         return -ENOMEM;
-    *fresh = (struct fresh){ .fresh = { .begin = begin_call }, .fn = fn, .arg = arg };
-    fresh->parent = plait_task_current();
-    plait__task_ref(fresh->parent);
+    *fresh = (struct fresh){ .fresh = { .begin = begin_call },
+                             .from = { .fn = fn, .arg = arg, .parent = plait_task_current() } };
+    plait__task_ref(fresh->from.parent);
     rc = plait__loop_call(loop, number, &fresh->fresh);
     if (rc < 0) {
-        plait__task_unref(fresh->parent);
+        plait__task_unref(fresh->from.parent);
         free(fresh);
     }
     return rc;
@@ -463,7 +537,7 @@ int plait__coroutine_call(struct plait__loop *loop, uint64_t number, plait_task_
  * when the others are asked to end. */
 static void end_unwaited(struct plait__strand *strand)
 {
-    struct coroutine *coroutine = strand->task;
+    struct coroutine *coroutine = (struct coroutine *)strand;
 
     if (coroutine->task.daemon ||
         (is_ending && coroutine->group != NULL && coroutine->home == coroutine->strand.loop))

@@ -212,8 +212,7 @@ void plait__group_item_wait(struct plait__group_item *item)
     plait__unmask_cancel();
 }
 
-/* Is the running coroutine one of the group? */
-static bool is_inside(const plait_group *group)
+bool plait__group_has_me(const plait_group *group)
 {
     struct plait__group *around = plait__group_around();
 
@@ -228,7 +227,7 @@ int plait_group_join(plait_group *group, plait_deadline until)
 {
     int rc = plait__group_check(group);
 
-    if (rc == 0 && is_inside(group))
+    if (rc == 0 && plait__group_has_me(group))
         rc = -EDEADLK;
     if (rc == 0)
         rc = plait__group_wait(&group->members, until);

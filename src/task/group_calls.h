@@ -23,6 +23,8 @@ struct plait__group_item {
 int plait__group_check(const plait_group *group);
 /* The most coroutines in it; 0: any number. */
 uint32_t plait__group_bound(const plait_group *group);
+/* Is the running coroutine one of it? */
+bool plait__group_has_me(const plait_group *group);
 /* Takes a place. 0; as plait_group_go says it. */
 int plait__group_enter(plait_group *group, plait_deadline until);
 /* Gives it back. */

@@ -124,7 +124,8 @@ static void open_gate(void)
 {
     if (guard.gate < 0)
         return;
-    (void)!write(guard.gate, "g", 1); /* SIGPIPE is ignored: it was killed */
+    while (write(guard.gate, "g", 1) < 0 && errno == EINTR)
+        ; /* another failure: it was killed; SIGPIPE is ignored */
     close(guard.gate);
     guard.gate = -1;
 }

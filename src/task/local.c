@@ -158,7 +158,10 @@ static int inherit(struct plait__locals *const *from, struct plait__locals **ret
 
 int plait__locals_inherit(struct plait__locals **ret)
 {
-    return inherit(locals_here(), ret);
+    struct plait__locals *const *here = locals_here();
+
+    *ret = NULL;
+    return *here == NULL ? 0 : inherit(here, ret);
 }
 
 /* They are taken out before one of them is destroyed: what that sets is new. */

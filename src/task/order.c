@@ -127,6 +127,11 @@ static plait_task_fn *find_function(const struct plait__order *order)
     return (plait_task_fn *)address;
 }
 
+int plait__order_check(const struct plait__order *order)
+{
+    return find_function(order) != NULL ? 0 : -ENOENT;
+}
+
 void plait__order_live(struct plait__order *order)
 {
     plait_task_opts opts = { .name = order->names, .daemon = order->daemon };

@@ -48,7 +48,9 @@ void plait__order_go(struct plait__order *order, uint32_t token);
 /* Nobody does any more. */
 void plait__order_withdraw(struct plait__order *order);
 
-/* In the process that is to be the task: waits for the word. -1: it is another one. */
+/* In the process that is to be the task: is its function there? 0 or -ENOENT; then the log says why. */
+int plait__order_check(const struct plait__order *order);
+/* Waits for the word. -1: it is another one. */
 int plait__order_await(struct plait__order *order, uint32_t token);
 /* Its life from there on. */
 void plait__order_live(struct plait__order *order) __attribute__((noreturn));

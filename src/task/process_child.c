@@ -9,6 +9,7 @@
  * function takes no lock but those that were made anew at the fork.
  */
 #include "family/member.h"
+#include "os/clock.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "task/guard.h"
@@ -21,15 +22,29 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* Waits for the byte that opens the gate. False: it never comes. */
-static bool wait_at(int gate)
-{
-    char go;
-    ssize_t n;
+enum {
+    LOOK_NS = 50 * 1000 * 1000 /* at the gate, from one look for the parent to the next */
+};
 
-    while ((n = read(gate, &go, 1)) < 0 && (errno == EINTR || errno == EAGAIN))
-        plait__os_poll(&(struct plait__fd){ .fd = gate, .wanted = PLAIT__FD_READ }, 1, INT64_MAX);
-    return n == 1;
+/* Waits for the byte that opens the gate. False: it never comes. Its end alone does not say so where
+ * a thread of the parent's may have forked somebody who has the gate open too. */
+static bool wait_at(int gate, pid_t parent, bool must_look)
+{
+    struct plait__fd fd = { .fd = gate, .wanted = PLAIT__FD_READ };
+    char go;
+
+    for (;;) {
+        if (must_look)
+            plait__os_poll(&fd, 1, plait__os_now_ns() + LOOK_NS);
+        if (must_look && fd.ready == 0) {
+            if (getppid() != parent)
+                return false;
+            continue;
+        }
+        ssize_t n = read(gate, &go, 1);
+        if (n >= 0 || (errno != EINTR && errno != EAGAIN))
+            return n == 1;
+    }
 }
 
 /* Does what the options say, and tells how it went. */
@@ -60,7 +75,6 @@ static void set_up(struct plait__start *start, int gate)
 static void pass_gate(struct plait__start *start)
 {
     bool has_guard = start->opts->tree;
-    bool is_bound = has_guard || start->opts->with_threads;
     int gate = start->gate[0];
     pid_t parent = start->parent;
 
@@ -73,14 +87,11 @@ static void pass_gate(struct plait__start *start)
     plait__task_enter_process(start->task);
     if (start->is_told)
         set_up(start, gate);
-    /* another thread may have forked somebody who has the gate open too, so that its end would not
-     * be seen; with a guard, it is so for life. Last: a change of the user takes it back */
-    if (is_bound && plait__os_die_with_parent(parent, SIGKILL) < 0)
+    /* again, since a change of the user takes it back */
+    if (has_guard && plait__os_die_with_parent(parent, SIGKILL) < 0)
         _exit(1);
-    if (!wait_at(gate))
+    if (!wait_at(gate, parent, start->is_told || start->opts->with_threads))
         _exit(1); /* the parent died before it could register us */
-    if (is_bound && !has_guard)
-        plait__os_die_with_parent(parent, 0); /* the thread that forked us may end */
     close(gate);
     if (has_guard)
         close(start->gate[0]);

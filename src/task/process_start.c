@@ -86,9 +86,13 @@ static int have_guarded(plait_task *task, pid_t pid)
     if (rc < 0)
         return rc;
     task->keeper = plait__keeper_generation();
-    if (task->keeper > 1)
-        plait__task_each_process(guard_again);
     return 0;
+}
+
+void plait__process_guard_again(void)
+{
+    if (plait__keeper_generation() > 1)
+        plait__task_each_process(guard_again);
 }
 
 /* Waits until the child has set itself up, or says why not. One that was killed meanwhile has been
@@ -215,6 +219,7 @@ int plait__process_start(plait_task *task, const plait_task_opts *opts)
                                   .owner = -1 };
     int rc = check_threads(opts);
 
+    plait__task_set_handlers(); /* a fork finds our locks in order from now on */
     /* a guard needs no keeper, but the same family as others have */
     if (rc == 0 && opts->tree)
         plait__member_join();

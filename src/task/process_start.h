@@ -28,6 +28,10 @@ struct plait__start {
 /* Forks the task. *ret is not needed: 0, and task->pidfd, task->id and task->guard are there. */
 int plait__process_start(plait_task *task, const plait_task_opts *opts);
 
+/* After the start of any: the others, which an earlier keeper guarded, are guarded by the one that
+ * there is now. */
+void plait__process_guard_again(void);
+
 /* The life of the process, or of its guard. */
 void plait__process_live(struct plait__start *start) __attribute__((noreturn));
 

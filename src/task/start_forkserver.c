@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/oom.h"
 #include "os/process.h"
 #include "os/thread.h"
 #include "task/keeper.h"
@@ -44,6 +45,7 @@ int plait__forkserver_start(plait_task *task, const plait_task_opts *opts)
     task->verdict = &request.order->verdict;
     task->is_kept = true;
     task->pidfd = forked.pidfd;
+    task->oom_kills = plait__os_oom_kills();
     task->keeper = forked.keeper;
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)forked.pid, __ATOMIC_RELAXED);

@@ -1,9 +1,113 @@
-/* stub */
+/* Process tasks that are the program again.
+ * SPDX-License-Identifier: MIT
+ *
+ * Such a one is a child of ours, as a forked one is: it is watched, reaped and ended in the same way.
+ * It registers itself with the keeper before it executes anything, and enters its function after it
+ * has said that it is ready and we have let it.
+ */
 #include "task/start.h"
+#include "base/log.h"
+#include "family/member.h"
+#include "os/fd.h"
+#include "os/oom.h"
+#include "os/pidfd.h"
+#include "os/process.h"
+#include "os/thread.h"
+#include "task/keeper.h"
+#include "task/order.h"
+#include "task/reexec.h"
+#include "task/task.h"
+
+#include <plait/error.h>
+
 #include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum {
+    TRIES = 8 /* processes, of which each has its addresses elsewhere */
+};
+
+/* What the new process says: 0 or -errno. */
+static int hear(int channel)
+{
+    struct plait__fd word = { .fd = channel, .wanted = PLAIT__FD_READ };
+    int fds[PLAIT__CHANNEL_FDS];
+    int32_t answer = 0;
+    size_t n_fds;
+    ssize_t n;
+
+    while ((n = plait__os_channel_recv(channel, &answer, sizeof answer, fds, &n_fds)) == -EAGAIN)
+        plait__os_poll(&word, 1, INT64_MAX);
+    return n == (ssize_t)sizeof answer ? answer : -ENOEXEC;
+}
+
+static int spawn_once(plait_task *task, struct plait__order *order, const plait_task_opts *opts)
+{
+    struct plait__reexec what = { .order = order, .opts = opts->process };
+    int channel, pidfd, rc;
+    pid_t pid;
+
+    what.keeper = plait__keeper_open_channel();
+    if (what.keeper < 0)
+        return what.keeper;
+    pid = plait__reexec(&what, &channel, &pidfd);
+    close(what.keeper);
+    if (pid < 0)
+        return pid;
+    rc = hear(channel);
+    close(channel);
+    if (rc < 0) {
+        plait__os_pidfd_signal(pidfd, SIGKILL); /* if it has not ended by itself */
+        plait__os_reap(pid);
+        close(pidfd);
+        return rc;
+    }
+    task->pidfd = pidfd;
+    task->oom_kills = plait__os_oom_kills();
+    task->keeper = plait__keeper_generation();
+    /* relaxed: nobody else has the handle yet */
+    __atomic_store_n(&task->id, (uint32_t)pid, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static int check(void)
+{
+    if (!plait__reexec_is_possible()) {
+        plait__log(PLAIT_LOG_WARNING, "nothing is spawned: main has to call plait_init first of all");
+        return -ENOTSUP;
+    }
+    if (plait__family()->shared.fd < 0) {
+        plait__log(PLAIT_LOG_WARNING, "nothing is spawned: a limit allows no file for the heap");
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
 int plait__spawn_start(plait_task *task, const plait_task_opts *opts)
 {
-    (void)task;
-    (void)opts;
-    return -ENOTSUP;
+    struct plait__order *order;
+    int rc = plait__member_join();
+
+    if (rc == 0)
+        rc = check();
+    if (rc == 0)
+        rc = plait__order_make(&order, task, opts);
+    if (rc < 0)
+        return rc;
+    plait__os_flush_streams();
+    rc = -EADDRINUSE;
+    for (int i = 0; i < TRIES && (rc == -EADDRINUSE || (rc == PLAIT_EKEEPER && i < 2)); i++) {
+        if (rc == PLAIT_EKEEPER)
+            plait__keeper_has_died(); /* it had: the next one is made */
+        rc = spawn_once(task, order, opts);
+    }
+    if (rc < 0) {
+        plait__order_free(order);
+        return rc;
+    }
+    task->order = order;
+    task->verdict = &order->verdict;
+    plait__order_go(order, PLAIT__REEXEC_TOKEN);
+    return 0;
 }

@@ -19,6 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    NUMBERS_AT_ONCE = 64
+};
+
 /* The live tasks that this process started. */
 static struct {
     struct plait__mutex lock;
@@ -46,17 +50,19 @@ static _Thread_local plait_task *thread_task __attribute__((tls_model("initial-e
 void plait__task_ref(plait_task *task)
 {
     /* relaxed: whoever refs holds one already, there is nothing to order */
-    __atomic_fetch_add(&task->refs, 1, __ATOMIC_RELAXED);
+    if (!task->is_main)
+        __atomic_fetch_add(&task->refs, 1, __ATOMIC_RELAXED);
 }
 
 static void free_task(plait_task *task)
 {
     if (task->ops != NULL && task->ops->fini != NULL)
         task->ops->fini(task);
-    plait__sleeper_fini(&task->sleeper);
+    if (task->sleeper.wake_fd != 0)
+        plait__sleeper_fini(&task->sleeper);
     if (task->owns_arg)
         free(task->arg);
-    if (task->name != task->own_name)
+    if (task->name != NULL && task->name != task->own_name)
         free(task->name);
     if (task->ops != NULL && task->ops->free != NULL)
         task->ops->free(task);
@@ -68,8 +74,10 @@ void plait__task_unref(plait_task *task)
 {
     while (task != NULL && !task->is_main) {
         plait_task *parent = task->parent;
-        /* acq_rel: whoever frees sees what the others did to the task before they let go */
-        if (__atomic_fetch_sub(&task->refs, 1, __ATOMIC_ACQ_REL) != 1)
+        /* acq_rel, acquire: whoever frees sees what the others did to the task before they let go. Of
+         * the only reference there is nobody can make another */
+        if (__atomic_load_n(&task->refs, __ATOMIC_ACQUIRE) != 1 &&
+            __atomic_fetch_sub(&task->refs, 1, __ATOMIC_ACQ_REL) != 1)
             return;
         free_task(task);
         task = parent;
@@ -107,27 +115,28 @@ static int name_process(plait_task *task)
     return 0;
 }
 
+int plait__task_set_name(plait_task *task, const char *name)
+{
+    task->name = strdup(name);
+    task->sleeper.name = task->name;
+    return task->name == NULL ? -ENOMEM : 0;
+}
+
 /* -ENOMEM */
 static int set_name(plait_task *task, const char *given)
 {
     unsigned number = 0;
 
-    if (task->kind != PLAIT_COROUTINE) {
-        plait__tasks_lock();
-        if (task->kind == PLAIT_PROCESS) /* counted though it may have a name of its own */
-            task->number = ++tasks.n_processes;
-        else if (given == NULL)
-            number = ++tasks.n_threads;
-        plait__tasks_unlock();
-    }
-    if (given != NULL) {
-        task->name = strdup(given);
-        return task->name == NULL ? -ENOMEM : 0;
-    }
+    plait__tasks_lock();
+    if (task->kind == PLAIT_PROCESS) /* counted though it may have a name of its own */
+        task->number = ++tasks.n_processes;
+    else if (given == NULL)
+        number = ++tasks.n_threads;
+    plait__tasks_unlock();
+    if (given != NULL)
+        return plait__task_set_name(task, given);
     if (task->kind == PLAIT_PROCESS)
         return name_process(task);
-    if (task->kind == PLAIT_COROUTINE) /* made when somebody asks: there may be a million */
-        return 0;
     task->name = task->own_name;
     snprintf(task->own_name, sizeof task->own_name, "%s-%u", kind_word(task->kind), number);
     return 0;
@@ -155,10 +164,46 @@ const char *plait_task_name(const plait_task *task)
     return name != NULL ? name : make_name((plait_task *)(uintptr_t)task);
 }
 
-int plait__task_init(plait_task *task, plait_kind kind, const plait_task_opts *opts)
+/* Each thread takes some at once. */
+static uint32_t get_number(void)
 {
-    static uint32_t n_coroutines; /* atomic, relaxed: nothing but the number is handed over */
+    static uint32_t n_taken; /* atomic, relaxed: nothing but the numbers is handed over */
 
+    static _Thread_local struct {
+        uint32_t last, n_left;
+    } own __attribute__((tls_model("initial-exec")));
+
+    if (own.n_left == 0) {
+        own.n_left = NUMBERS_AT_ONCE;
+        own.last = __atomic_fetch_add(&n_taken, NUMBERS_AT_ONCE, __ATOMIC_RELAXED);
+    }
+    own.n_left--;
+    return ++own.last;
+}
+
+void plait__task_init_coroutine(plait_task *task, plait_task *parent)
+{
+    task->kind = PLAIT_COROUTINE;
+    task->refs = 1;
+    task->owner = plait__self_pid();
+    task->id = get_number(); /* its name is made when somebody asks: there may be a million */
+    task->parent = parent;
+}
+
+int plait__task_copy_arg(plait_task *task, size_t bytes)
+{
+    void *copy = malloc(bytes);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, task->arg, bytes);
+    task->arg = copy;
+    task->owns_arg = true;
+    return 0;
+}
+
+static int init(plait_task *task, plait_kind kind, const plait_task_opts *opts)
+{
     plait__list_init(&task->node);
     task->kind = kind;
     task->daemon = opts->daemon;
@@ -170,8 +215,6 @@ int plait__task_init(plait_task *task, plait_kind kind, const plait_task_opts *o
     task->parent = plait_task_current();
     if (set_name(task, opts->name) < 0)
         return -ENOMEM;
-    if (kind == PLAIT_COROUTINE)
-        task->id = __atomic_add_fetch(&n_coroutines, 1, __ATOMIC_RELAXED);
     task->sleeper.name = task->name;
     plait__task_ref(task->parent);
     return 0;
@@ -187,7 +230,7 @@ int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, voi
     memset(task, 0, sizeof *task);
     task->fn = fn;
     task->arg = arg;
-    if (plait__task_init(task, kind, opts) < 0) {
+    if (init(task, kind, opts) < 0) {
         free(task);
         return -ENOMEM;
     }

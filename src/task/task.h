@@ -40,16 +40,14 @@ enum {
 };
 
 struct plait_task {
-    struct plait__list node;           /* in the live tasks of this process; tasks lock */
     struct plait__sleeper sleeper;     /* says itself who touches what */
     const struct plait__task_ops *ops; /* const */
     plait_kind kind;                   /* const after start */
     bool daemon;                       /* const after start */
     bool is_main;                      /* const: the task that nobody started */
-    char *name; /* atomic: own_name, or allocated; of a coroutine NULL until somebody asks */
-    char own_name[PLAIT__TASK_NAME_BYTES];
-    bool owns_arg;                 /* const after start: arg was copied */
-    plait_task_fn *fn;             /* const after start; NULL: what is in the table */
+    char *name;        /* atomic: own_name, or allocated; of a coroutine NULL until somebody asks */
+    bool owns_arg;     /* const after start: arg was copied */
+    plait_task_fn *fn; /* const after start; NULL: what is in the table */
     const plait_task_table *table; /* const after start */
     void *arg;                     /* const after start */
     struct plait_task *parent;     /* const after start; holds a reference */
@@ -61,7 +59,11 @@ struct plait_task {
     uint32_t id; /* atomic: pid, thread id or number; 0: not known yet */
     /* atomic, a futex word: enum plait__task_state. Who stores ENDED releases `outcome` by it. */
     uint32_t state;
+
+    /* what is below is not cleared in a coroutine, to whose start memory is dear */
     plait_outcome outcome; /* whoever ends it, before that */
+    char own_name[PLAIT__TASK_NAME_BYTES];
+    struct plait__list node; /* in the live tasks of this process; tasks lock */
 
     /* a thread only */
     uintptr_t thread;     /* const after start */
@@ -90,8 +92,11 @@ enum plait__task_state {
  * and a number make the default name. */
 int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
                        const plait_task_opts *opts);
-/* The same in memory of zeroes that the caller has. */
-int plait__task_init(plait_task *task, plait_kind kind, const plait_task_opts *opts);
+/* The same of a coroutine, in memory that is zero as far as it must be. */
+void plait__task_init_coroutine(plait_task *task, plait_task *parent);
+/* Both: -ENOMEM. */
+int plait__task_set_name(plait_task *task, const char *name);
+int plait__task_copy_arg(plait_task *task, size_t bytes);
 void plait__task_ref(plait_task *task);
 void plait__task_unref(plait_task *task);
 

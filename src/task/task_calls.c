@@ -7,6 +7,7 @@
 #include "task/coroutine.h"
 #include "task/keeper.h"
 #include "task/process.h"
+#include "task/reexec.h"
 #include "task/task.h"
 #include "task/thread.h"
 #include "wait/waitable.h"
@@ -15,17 +16,21 @@
 #include <plait/init.h>
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool is_inited; /* plait_init was called; by the first thread, before there are others */
 
 int plait_init(int *argc, char ***argv)
 {
+    int rc;
+
     if (argc == NULL || argv == NULL)
         return -EINVAL;
+    rc = plait__reexec_remember(*argc, *argv);
+    if (rc < 0)
+        return rc;
     is_inited = true;
+    plait__reexec_enter();
     return 0;
 }
 
@@ -54,22 +59,6 @@ static int check_opts(plait_kind kind, const plait_task_opts *opts)
     return opts->tree || opts->process != NULL || opts->table != NULL ? -ENOTSUP : 0;
 }
 
-/* A forked process has a copy of all memory already. */
-static int copy_arg(plait_task *task, size_t bytes)
-{
-    void *copy;
-
-    if (bytes == 0 || task->kind == PLAIT_PROCESS)
-        return 0;
-    copy = malloc(bytes);
-    if (copy == NULL)
-        return -ENOMEM;
-    memcpy(copy, task->arg, bytes);
-    task->arg = copy;
-    task->owns_arg = true;
-    return 0;
-}
-
 /* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */
 int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
                            const plait_task_opts *opts, size_t opts_bytes)
@@ -96,7 +85,8 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
         return rc;
     if (kind != PLAIT_COROUTINE)
         task->ops = kind == PLAIT_PROCESS ? &plait__process_ops : &plait__thread_ops;
-    rc = copy_arg(task, ours.arg_bytes);
+    if (kind == PLAIT_THREAD && ours.arg_bytes > 0) /* a forked process has a copy of all memory */
+        rc = plait__task_copy_arg(task, ours.arg_bytes);
     if (rc == 0)
         rc = task->ops->start(task, &ours);
     if (rc < 0) {

@@ -18,8 +18,8 @@ struct timer {
     void *arg;
 };
 
-/* How many ticks have become due by now, the next one included, which has; moves on to the one after
- * them. */
+/* How many ticks have become due by now, the next one included, which has; moves on to the one
+ * after them. */
 static uint64_t take_ticks(struct timer *timer)
 {
     int64_t late_ns = plait__os_now_ns() - timer->next.ns, n = 1;
@@ -42,8 +42,6 @@ static int tick(void *arg)
         rc = plait_sleep(timer.next);
         if (rc == 0)
             rc = timer.fn(timer.arg, take_ticks(&timer));
-        if (rc >= 0 && plait_task_is_cancelled())
-            break;
     } while (rc >= 0 && timer.repeat_ns > 0);
     return rc;
 }

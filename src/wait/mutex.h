@@ -14,9 +14,30 @@ struct plait__mutex {
     uint32_t state; /* atomic: 0 free, 1 held, 2 held and somebody may sleep */
 };
 
-void plait__mutex_lock(struct plait__mutex *mutex);
+void plait__mutex_lock_slowly(struct plait__mutex *mutex);
+void plait__mutex_wake(struct plait__mutex *mutex);
+
 /* Has it taken it? It does not wait. */
-bool plait__mutex_try(struct plait__mutex *mutex);
-void plait__mutex_unlock(struct plait__mutex *mutex);
+static inline bool plait__mutex_try(struct plait__mutex *mutex)
+{
+    uint32_t state = 0;
+
+    /* acquire: pairs with the release in unlock, so that we see what the last holder wrote */
+    return __atomic_compare_exchange_n(&mutex->state, &state, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+static inline void plait__mutex_lock(struct plait__mutex *mutex)
+{
+    if (!plait__mutex_try(mutex))
+        plait__mutex_lock_slowly(mutex);
+}
+
+static inline void plait__mutex_unlock(struct plait__mutex *mutex)
+{
+    /* release: pairs with the acquire in lock */
+    if (__atomic_exchange_n(&mutex->state, 0, __ATOMIC_RELEASE) == 2)
+        plait__mutex_wake(mutex);
+}
 
 #endif

@@ -15,33 +15,17 @@
 #include <limits.h>
 #include <unistd.h>
 
-/* Owner thread, both; found without a call, as they are asked for all the time. */
-static _Thread_local struct plait__sleeper *current_sleeper
-    __attribute__((tls_model("initial-exec")));
-static _Thread_local uint32_t thread_number /* kept for it */
-    __attribute__((tls_model("initial-exec")));
+_Thread_local struct plait__sleeper *plait__sleeper_now __attribute__((tls_model("initial-exec")));
+_Thread_local uint32_t plait__thread_number __attribute__((tls_model("initial-exec")));
 _Thread_local uint32_t plait__running_number __attribute__((tls_model("initial-exec")));
-
-struct plait__sleeper *plait__sleeper_current(void)
-{
-    return current_sleeper;
-}
-
-void plait__sleeper_set_current(struct plait__sleeper *sleeper)
-{
-    current_sleeper = sleeper;
-    if (!plait__debug_locks())
-        plait__running_number =
-            sleeper != NULL && sleeper->ops != NULL ? sleeper->number : thread_number;
-}
 
 uint32_t plait__task_number_new(void)
 {
     /* goes on in a forked child: there the thread that forked keeps its number */
     static uint32_t last; /* atomic, relaxed: nothing but the number itself is handed over */
-    struct plait__sleeper *sleeper = current_sleeper;
+    struct plait__sleeper *sleeper = plait__sleeper_now;
     bool is_thread = sleeper == NULL || sleeper->ops == NULL;
-    uint32_t *kept = is_thread ? &thread_number : &sleeper->number;
+    uint32_t *kept = is_thread ? &plait__thread_number : &sleeper->number;
 
     while (*kept == 0)
         *kept = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
@@ -59,15 +43,14 @@ void plait__sleeper_fini(struct plait__sleeper *sleeper)
     __atomic_store_n(&sleeper->wake_fd, 0, __ATOMIC_RELAXED);
 }
 
-bool plait__is_cancelled(const struct plait__sleeper *sleeper)
+bool plait__has_passed_its_time(const struct plait__sleeper *sleeper)
 {
-    return sleeper != NULL && (__atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0 ||
-                               (sleeper->until_ns != 0 && plait__os_now_ns() >= sleeper->until_ns));
+    return plait__os_now_ns() >= sleeper->until_ns;
 }
 
 plait_deadline plait__until_here(plait_deadline until)
 {
-    return plait__in_scope(current_sleeper, until);
+    return plait__in_scope(plait__sleeper_now, until);
 }
 
 plait_deadline plait__sleep_begins(struct plait__sleeper *sleeper, const uint32_t *word,
@@ -94,22 +77,22 @@ void plait__sleep_ends(struct plait__sleeper *sleeper, const uint32_t *word)
 
 void plait__say_wait(enum plait__wait_kind kind, const uint32_t *word)
 {
-    if (current_sleeper == NULL)
+    if (plait__sleeper_now == NULL)
         return;
-    current_sleeper->said = word;
-    current_sleeper->kind = kind;
+    plait__sleeper_now->said = word;
+    plait__sleeper_now->kind = kind;
 }
 
 void plait__mask_cancel(void)
 {
-    if (current_sleeper != NULL)
-        current_sleeper->masks++;
+    if (plait__sleeper_now != NULL)
+        plait__sleeper_now->masks++;
 }
 
 void plait__unmask_cancel(void)
 {
-    if (current_sleeper != NULL)
-        current_sleeper->masks--;
+    if (plait__sleeper_now != NULL)
+        plait__sleeper_now->masks--;
 }
 
 void plait__cancel(struct plait__sleeper *sleeper)

@@ -4,6 +4,7 @@
 #ifndef PLAIT__WAIT_SLEEPER_H
 #define PLAIT__WAIT_SLEEPER_H
 
+#include "base/debug.h"
 #include "os/fd.h"
 #include <plait/time.h>
 
@@ -72,17 +73,43 @@ struct plait__sleeper {
     int64_t (*on_sleep)(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
 };
 
+/* Only for the next functions: owner thread. */
+extern _Thread_local struct plait__sleeper *plait__sleeper_now
+    __attribute__((tls_model("initial-exec")));
+extern _Thread_local uint32_t plait__thread_number
+    __attribute__((tls_model("initial-exec"))); /* the thread's, while a coroutine runs */
+extern _Thread_local uint32_t plait__running_number
+    __attribute__((tls_model("initial-exec"))); /* of the running task; 0: none yet, or kept back:
+                                                   with PLAIT_DEBUG=locks always */
+
 /* The running task's sleeper; NULL in a thread that is no task of plait's (it cannot be cancelled).
  */
-struct plait__sleeper *plait__sleeper_current(void);
-void plait__sleeper_set_current(struct plait__sleeper *sleeper);
+static inline struct plait__sleeper *plait__sleeper_current(void)
+{
+    return plait__sleeper_now;
+}
+
+static inline void plait__sleeper_set_current(struct plait__sleeper *sleeper)
+{
+    plait__sleeper_now = sleeper;
+    if (!plait__debug_locks())
+        plait__running_number =
+            sleeper != NULL && sleeper->ops != NULL ? sleeper->number : plait__thread_number;
+}
+
 /* Frees what the sleeper acquired. The task must have ended, or never have begun. */
 void plait__sleeper_fini(struct plait__sleeper *sleeper);
 
 /* Ask the task to end: from now on each wait of it that would sleep says -ECANCELED, the one it
  * sleeps in too. Sticky. */
 void plait__cancel(struct plait__sleeper *sleeper);
-bool plait__is_cancelled(const struct plait__sleeper *sleeper);
+bool plait__has_passed_its_time(const struct plait__sleeper *sleeper);
+
+static inline bool plait__is_cancelled(const struct plait__sleeper *sleeper)
+{
+    return sleeper != NULL && (__atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0 ||
+                               (sleeper->until_ns != 0 && plait__has_passed_its_time(sleeper)));
+}
 
 /* The same, and it has not put it off: a wait that would sleep says -ECANCELED. */
 static inline bool plait__must_end(const struct plait__sleeper *sleeper)
@@ -134,9 +161,6 @@ void plait__unmask_cancel(void);
 /* The eventfd that a cancel raises, made at the first call; -errno. Only the running task asks. */
 int plait__sleeper_wake_fd(struct plait__sleeper *sleeper);
 
-extern _Thread_local uint32_t plait__running_number
-    __attribute__((tls_model("initial-exec"))); /* owner thread: of the running task; 0: none yet,
-                                                   or kept back: with PLAIT_DEBUG=locks always */
 uint32_t plait__task_number_new(void);
 
 /* The running task's number: never 0, and no other task's of this process, those that have ended

@@ -73,29 +73,39 @@ static int wait_word_thread(struct plait__sleeper *sleeper, uint32_t *word, uint
     }
 }
 
-static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint32_t expected,
-                            plait_deadline until)
+/* waiter: NULL: whoever changes the word unparks the task by itself. */
+static int park_while(struct plait__sleeper *sleeper, const struct plait__futex *on,
+                      size_t n_shared, const struct plait__waiter *waiter, plait_deadline until)
 {
-    struct plait__futex shared = { word, expected };
-    size_t n_shared = plait__is_shared(word) ? 1 : 0;
-    struct plait__waiter waiter;
     int rc = 0;
 
-    if (!plait__table_add(&waiter, word, expected, sleeper))
-        return 0;
-    sleeper->word = word;
-    while (rc == 0 && !plait__table_was_woken(&waiter) &&
-           __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected) {
-        plait_deadline soon = plait__sleep_begins(sleeper, word, until);
+    sleeper->word = on->word;
+    while (rc == 0 && !(waiter != NULL && plait__table_was_woken(waiter)) &&
+           __atomic_load_n(on->word, __ATOMIC_SEQ_CST) == on->expected) {
+        plait_deadline soon = plait__sleep_begins(sleeper, on->word, until);
         if (plait__must_end(sleeper))
             rc = -ECANCELED;
         else
-            rc = sleeper->ops->park(sleeper, &shared, n_shared, soon);
-        plait__sleep_ends(sleeper, word);
+            rc = sleeper->ops->park(sleeper, on, n_shared, soon);
+        plait__sleep_ends(sleeper, on->word);
         if (rc == -ETIMEDOUT && soon.ns != until.ns)
             rc = 0;
     }
     sleeper->word = NULL;
+    return rc;
+}
+
+static int wait_word_parked(struct plait__sleeper *sleeper, uint32_t *word, uint32_t expected,
+                            plait_deadline until)
+{
+    struct plait__futex on = { word, expected };
+    size_t n_shared = plait__is_shared(word) ? 1 : 0;
+    struct plait__waiter waiter;
+    int rc;
+
+    if (!plait__table_add(&waiter, word, expected, sleeper))
+        return 0;
+    rc = park_while(sleeper, &on, n_shared, &waiter, until);
     if (plait__table_remove(&waiter))
         return 0;               /* woken at the last moment is woken: the wake must not be lost */
     if (rc < 0 && n_shared > 0) /* the kernel may have spent another process's wake on our loop */
@@ -117,6 +127,21 @@ int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until)
     if (sleeper != NULL && sleeper->ops != NULL)
         return wait_word_parked(sleeper, word, expected, until);
     return wait_word_thread(sleeper, word, expected, until);
+}
+
+int plait__wait_told(uint32_t *word, uint32_t expected, plait_deadline until)
+{
+    struct plait__sleeper *sleeper = plait__sleeper_current();
+    struct plait__futex on = { word, expected };
+    int rc;
+
+    if (plait__must_end(sleeper))
+        return -ECANCELED;
+    until = plait__in_scope(sleeper, until);
+    if (has_passed(until))
+        return -ETIMEDOUT;
+    rc = park_while(sleeper, &on, 0, NULL, until);
+    return __atomic_load_n(word, __ATOMIC_SEQ_CST) != expected ? 0 : rc;
 }
 
 void plait__wake_word(uint32_t *word, unsigned n)

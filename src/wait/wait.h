@@ -27,6 +27,9 @@
  * 0: it may have changed (look again) · -ETIMEDOUT · -ECANCELED. The value is compared first: a
  * word that has changed already is 0 also in a cancelled task and after the deadline. */
 int plait__wait_word(uint32_t *word, uint32_t expected, plait_deadline until);
+/* The same for a task that parks, where whoever changes the word, which is no other process, knows the
+ * task and unparks it. */
+int plait__wait_told(uint32_t *word, uint32_t expected, plait_deadline until);
 /* Wake up to n tasks that wait for the word; UINT_MAX: all. The word must have been changed before.
  */
 void plait__wake_word(uint32_t *word, unsigned n);

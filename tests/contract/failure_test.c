@@ -261,6 +261,17 @@ static int compare_main(void *arg)
     return main_task == arg ? 0 : 2;
 }
 
+/* As the first call in a child that a process task forks: that task is not its main one. */
+static int compare_main_of_fork(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(plait_task_parent(plait_task_main()) == NULL ? 0 : 1);
+    return test_waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
 static int compare_main_below(void *arg)
 {
     plait_task *thread = start(PLAIT_THREAD, compare_main, (intptr_t)plait_task_current());
@@ -270,6 +281,7 @@ static int compare_main_below(void *arg)
         return 1;
     CHECK_INT(plait_task_join(thread, PLAIT_FOREVER), 0);
     CHECK_INT(plait_task_outcome(thread, &end), 0);
+    CHECK_INT(compare_main_of_fork(), 0);
     return end.code;
 }
 

@@ -35,6 +35,8 @@ struct page {
 
 static int make_page(int number, struct page *ret)
 {
+    if (number < 0)
+        return number;
     memset(ret, 0, sizeof *ret);
     ret->number = number;
     memset(ret->text, 'a' + number % 26, sizeof ret->text - 1);
@@ -187,9 +189,12 @@ TEST(what_went_wrong_is_told_where_the_value_is_asked_for)
     CHECK_INT(plait_lazy_get(page, &value, sizeof value, PLAIT_FOREVER), -EINVAL); /* its size */
     plait_lazy_destroy(page);
     /* and what was made of it has none either */
-    failed = return_it_lazy(-ENOENT);
+    failed = make_page_lazy(-EPERM);
     plait_lazy *below = count_letters_lazy(failed);
     CHECK_INT(plait_lazy_get(below, &length, sizeof length, PLAIT_FOREVER), PLAIT_ENOVALUE);
+    CHECK_INT(plait_future_result(plait_lazy_future(below), &end), 0);
+    CHECK_INT(end.code, -ENOENT);
+    CHECK_INT(length, 99);
     plait_lazy_destroy(below);
     plait_lazy_destroy(failed);
 }

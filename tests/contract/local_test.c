@@ -109,6 +109,69 @@ TEST(a_value_is_destroyed_when_its_task_ends)
     }
 }
 
+static int look_at_inherited(void *arg)
+{
+    (void)arg;
+    CHECK_INT(get(&passed_on), 101);
+    CHECK_INT(get(&counted), 0);
+    return 0;
+}
+
+static int set_and_leave(void *arg)
+{
+    set_counted(arg);
+    pthread_exit(NULL);
+}
+
+TEST(a_value_is_destroyed_too_when_a_thread_task_leaves_by_pthread_exit)
+{
+    plait_task *task = NULL;
+
+    prepare();
+    CHECK_INT(plait_task_start(&task, PLAIT_THREAD, set_and_leave, NULL, NULL), 0);
+    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+    CHECK_INT(*n_destroyed, 1);
+    plait_task_destroy(task);
+}
+
+static int start_later(void *arg)
+{
+    plait_task *later = NULL;
+
+    (void)arg;
+    set(&passed_on, 1);
+    CHECK_INT(plait_go_after(&later, 0, look_at_inherited, NULL), 0);
+    CHECK_INT(plait_task_join(later, PLAIT_FOREVER), 0);
+    plait_task_destroy(later);
+    return 0;
+}
+
+static int look_in_timer(void *arg, uint64_t ticks)
+{
+    (void)ticks;
+    return look_at_inherited(arg);
+}
+
+TEST(what_begins_later_inherits_what_there_was_at_its_start)
+{
+    const plait_kind in[] = { PLAIT_THREAD, PLAIT_COROUTINE };
+
+    prepare();
+    run_one(PLAIT_COROUTINE, start_later);
+    CHECK_INT(*n_destroyed, 102);
+    set(&passed_on, 1);
+    for (int i = 0; i < 2; i++) {
+        plait_task *timer = NULL;
+        plait_outcome end;
+        CHECK_INT(plait_timer_start(&timer, in[i], look_in_timer, NULL, NULL), 0);
+        CHECK_INT(plait_task_join(timer, PLAIT_FOREVER), 0);
+        CHECK_INT(plait_task_outcome(timer, &end), 0);
+        CHECK_INT(end.kind, PLAIT_RETURNED);
+        plait_task_destroy(timer);
+        CHECK_INT(*n_destroyed, 102 + 101 * (i + 1));
+    }
+}
+
 static void *set_in_thread(void *arg)
 {
     set_counted(arg);
@@ -123,14 +186,6 @@ TEST(a_value_of_a_thread_of_the_hosts_is_destroyed_too)
     CHECK_INT(pthread_create(&thread, NULL, set_in_thread, NULL), 0);
     CHECK_INT(pthread_join(thread, NULL), 0);
     CHECK_INT(*n_destroyed, 1);
-}
-
-static int look_at_inherited(void *arg)
-{
-    (void)arg;
-    CHECK_INT(get(&passed_on), 101);
-    CHECK_INT(get(&counted), 0);
-    return 0;
 }
 
 static int n_looks;

@@ -10,7 +10,7 @@ CLAIM(a_task_that_was_asked_to_end_waits_no_more)
 {
     queue = create((plait_queue_opts){ 0 });
     plait_task *task = start(get_one, NULL);
-    await_sleeper(&queue->ring.shared->get_bell);
+    await_getter();
     CHECK_INT(plait_task_terminate(task), 0);
     CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
     plait_outcome outcome;

@@ -1,6 +1,7 @@
 /* The contract of queues, kept between coroutines; and what a process cannot be asked.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_ONE_PROCESS
 #define KIND PLAIT_COROUTINE
 #include "queue_contract.h"
 

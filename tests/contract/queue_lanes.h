@@ -106,7 +106,7 @@ CLAIM(each_lane_has_the_bounds_and_a_full_one_is_in_no_others_way)
     CHECK(!plait_queue_is_full(queue));
     put_in(0, "a1");
     plait_task *task = start(put_one_in, waits);
-    await_sleeper(&plait__ring_lane(&queue->ring, 1)->shared->put_bell);
+    await_putter(1);
     put_in(0, "a2");
     CHECK(plait_queue_is_full(queue));
     CHECK_INT(plait_queue_put(queue, "x", 1, PLAIT_NOWAIT), -ETIMEDOUT);
@@ -129,7 +129,7 @@ CLAIM(who_waits_is_woken_by_an_item_of_any_lane)
     for (unsigned lane = 0; lane < 8; lane++) {
         queue = create((plait_queue_opts){ .lanes = 8 });
         plait_task *task = start(get_one, NULL);
-        await_sleeper(&plait__ring_lane(&queue->ring, 7)->shared->get_bell);
+        await_getter();
         put_in(lane, "four");
         CHECK_INT(end(task), 4);
         plait_queue_destroy(queue);
@@ -158,8 +158,7 @@ CLAIM(each_of_many_waiting_gets_one_of_whichever_lane)
 
 static int put_one_late(void *arg)
 {
-    while (!plait__bell_awaited(&queue->ring.shared->get_bell))
-        plait_yield();
+    await_select();
     return put_one_in(arg);
 }
 
@@ -208,7 +207,7 @@ CLAIM(a_closed_queue_is_drained_of_all_lanes)
     queue = create((plait_queue_opts){ .lanes = 3, .max_items = 2 });
     fill_lanes();
     plait_task *task = start(put_one_in, waits);
-    await_sleeper(&plait__ring_lane(&queue->ring, 1)->shared->put_bell);
+    await_putter(1);
     CHECK_INT(plait_queue_close(queue), 0);
     CHECK_INT(end(task), -EPIPE);
     for (unsigned lane = 0; lane < 3; lane++)
@@ -222,14 +221,14 @@ CLAIM(a_closed_queue_is_drained_of_all_lanes)
     plait_queue_destroy(queue);
 }
 
-TEST(a_close_and_a_destroy_end_the_waiting_at_all_lanes)
+CLAIM_BUT_IN_SEGMENTS(a_close_and_a_destroy_end_the_waiting_at_all_lanes)
 {
     char waits[] = "1 waits";
     plait_task *tasks[2];
 
     queue = create((plait_queue_opts){ .lanes = 2, .max_items = 1 });
     tasks[0] = start(get_one, NULL);
-    await_sleeper(&queue->ring.shared->get_bell);
+    await_getter();
     CHECK_INT(plait_queue_close(queue), 0);
     CHECK_INT(end(tasks[0]), -EPIPE);
     plait_queue_destroy(queue);
@@ -266,7 +265,7 @@ CLAIM(a_join_waits_for_the_items_of_all_lanes)
         CHECK(plait_queue_get(queue, buf, sizeof buf, PLAIT_NOWAIT) > 0);
     }
     plait_task *task = start(join_queue, NULL);
-    await_sleeper(&queue->ring.shared->join_bell);
+    await_joiner();
     for (int i = 0; i < 5; i++) {
         CHECK_INT(plait_queue_join(queue, PLAIT_NOWAIT), -ETIMEDOUT);
         CHECK_INT(plait_queue_task_done(queue), 0);
@@ -297,7 +296,7 @@ CLAIM(a_leased_item_that_is_given_back_is_the_first_of_its_lane)
     plait_queue_destroy(queue);
 }
 
-TEST(large_items_of_all_lanes_are_borrowed_and_leased)
+CLAIM_BUT_IN_SEGMENTS(large_items_of_all_lanes_are_borrowed_and_leased)
 {
     static char bytes[5000];
     const void *first = NULL, *second = NULL;

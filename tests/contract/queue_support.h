@@ -6,6 +6,7 @@
 #define PLAIT_TESTS_QUEUE_SUPPORT_H
 
 #include "chan/queue.h"
+#include "chan/queue_own_inside.h"
 
 #include <plait.h>
 
@@ -20,9 +21,22 @@
 #include "test.h"
 
 static plait_queue *queue;
-static bool in_segment; /* where queues are made */
+/* where queues are made; neither: in the family's heap */
+static bool in_segment, in_one_process;
 
-/* One body for a queue in the family's heap, and for one in a named segment. */
+/* With WITH_ONE_PROCESS defined, claims are also about queues of one process. */
+#ifdef WITH_ONE_PROCESS
+#    define OWN_LIMIT(claim, seconds)               \
+        TEST_LIMIT(claim##_in_one_process, seconds) \
+        {                                           \
+            in_one_process = true;                  \
+            claim();                                \
+        }
+#else
+#    define OWN_LIMIT(claim, seconds)
+#endif
+
+/* One body for a queue in the family's heap, for one in a named segment, and for one of one process. */
 #define CLAIM_LIMIT(claim, seconds)           \
     static void claim(void);                  \
     TEST_LIMIT(claim##_in_a_family, seconds)  \
@@ -34,6 +48,17 @@ static bool in_segment; /* where queues are made */
         in_segment = true;                    \
         claim();                              \
     }                                         \
+    OWN_LIMIT(claim, seconds)                 \
+    static void claim(void)
+
+/* What a queue in a segment does not promise. */
+#define CLAIM_BUT_IN_SEGMENTS(claim) \
+    static void claim(void);         \
+    TEST(claim##_in_a_family)        \
+    {                                \
+        claim();                     \
+    }                                \
+    OWN_LIMIT(claim, 10)             \
     static void claim(void)
 
 #define CLAIM(claim) CLAIM_LIMIT(claim, 10)
@@ -62,6 +87,7 @@ static inline plait_queue *create(plait_queue_opts opts)
 {
     plait_queue *made = NULL;
 
+    opts.one_process = in_one_process;
     CHECK_INT(in_segment ? attach(&made, opts) : plait_queue_create(&made, &opts), 0);
     CHECK(made != NULL);
     return made;
@@ -94,6 +120,65 @@ static inline void await_sleeper(const uint32_t *bell)
         plait_yield();
 }
 
+/* Until some call is in this list of a queue of one process. */
+static inline void await_call(const struct plait__list *list)
+{
+    struct plait__own_queue *own = plait__own_of(queue);
+    bool is_there;
+
+    do {
+        plait__own_lock(own);
+        is_there = !plait__list_is_empty(list);
+        plait__own_unlock(own);
+        plait_yield();
+    } while (!is_there);
+}
+
+static inline void await_getter(void)
+{
+    if (in_one_process)
+        await_call(&plait__own_of(queue)->getters);
+    else /* the last lane is told last */
+        await_sleeper(&plait__ring_lane(&queue->ring, queue->ring.n_lanes - 1)->shared->get_bell);
+}
+
+static inline void await_putter(unsigned lane)
+{
+    if (in_one_process)
+        await_call(&plait__own_of(queue)->lanes[lane].putters);
+    else
+        await_sleeper(&plait__ring_lane(&queue->ring, lane)->shared->put_bell);
+}
+
+static inline void await_joiner(void)
+{
+    if (in_one_process)
+        await_call(&plait__own_of(queue)->joiners);
+    else
+        await_sleeper(&queue->ring.shared->join_bell);
+}
+
+static inline void await_select(void)
+{
+    await_sleeper(in_one_process ? &plait__own_of(queue)->get_bell : &queue->ring.shared->get_bell);
+}
+
+static inline uint64_t count_visitors(void)
+{
+    struct plait__own_queue *own = plait__own_of(queue);
+    uint64_t n = 0;
+
+    if (in_one_process) {
+        plait__own_lock(own);
+        n = own->n_waiting;
+        plait__own_unlock(own);
+        return n;
+    }
+    for (unsigned i = 0; i < PLAIT__VISITS; i++)
+        n += __atomic_load_n(&queue->visits.entries[i], __ATOMIC_SEQ_CST) >> 32;
+    return n;
+}
+
 /* Until so many tasks wait at the queue. In a segment those of other processes are not seen: for a
  * moment. */
 static inline void await_visitors(unsigned wanted)
@@ -102,9 +187,7 @@ static inline void await_visitors(unsigned wanted)
     uint64_t n;
 
     do {
-        n = 0;
-        for (unsigned i = 0; i < PLAIT__VISITS; i++)
-            n += __atomic_load_n(&queue->visits.entries[i], __ATOMIC_SEQ_CST) >> 32;
+        n = count_visitors();
         plait_yield();
     } while (n < wanted && plait_left_ns(until) > 0);
 }

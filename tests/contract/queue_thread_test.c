@@ -1,6 +1,7 @@
 /* The contract of queues, kept between threads; and what a process cannot be asked.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_ONE_PROCESS
 #define KIND PLAIT_THREAD
 #include "queue_contract.h"
 

@@ -196,6 +196,29 @@ TEST(a_stack_that_is_too_small_is_refused)
     plait_task_destroy(task);
 }
 
+static int tell_native_name(void *arg)
+{
+    (void)arg;
+    return pthread_getname_np(pthread_self(), board->text, sizeof board->text);
+}
+
+TEST(the_kernel_knows_the_name_as_far_as_it_has_room)
+{
+    static const char *const names[] = { "short", "exactly-15-long", "more-than-15-is-cut" };
+    static const char *const native[] = { "short", "exactly-15-long", "more-than-15-is" };
+
+    prepare();
+    for (int i = 0; i < 3; i++) {
+        plait_task *task = NULL;
+        plait_task_opts opts = { .name = names[i] };
+        CHECK_INT(plait_task_start(&task, KIND, tell_native_name, NULL, &opts), 0);
+        CHECK_INT(join(task).code, 0);
+        CHECK_STR(board->text, native[i]);
+        CHECK_STR(plait_task_name(task), names[i]);
+        plait_task_destroy(task);
+    }
+}
+
 static int see_main(void *arg)
 {
     return plait_task_current() == arg ? 0 : 1;

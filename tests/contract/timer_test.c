@@ -141,6 +141,44 @@ TEST(ticks_that_come_late_are_counted_and_the_schedule_is_kept)
     }
 }
 
+enum {
+    PERIOD_MS = 4
+};
+
+static struct {
+    int64_t begun_ns; /* atomic: not before that; 0: not known yet */
+    int64_t left_ns;  /* when the last call was over */
+    uint64_t ticks;
+    int calls;
+} slow;
+
+/* Whatever was due when the last call was over has been counted by now. */
+static int be_slow(void *arg, uint64_t ticks)
+{
+    int64_t begun_ns = __atomic_load_n(&slow.begun_ns, __ATOMIC_SEQ_CST);
+
+    (void)arg;
+    slow.ticks += ticks;
+    if (begun_ns != 0 && slow.left_ns > begun_ns)
+        CHECK((int64_t)slow.ticks >= (slow.left_ns - begun_ns) / 1000000 / PERIOD_MS);
+    CHECK_INT(plait_sleep(plait_after_ms(PERIOD_MS - 1)), 0);
+    slow.left_ns = plait_after_ms(0).ns;
+    return ++slow.calls == 8 ? -1 : 0;
+}
+
+TEST(the_schedule_does_not_move_by_the_time_that_the_function_takes)
+{
+    const plait_timer_opts opts = { .repeat_ms = PERIOD_MS };
+
+    for (int i = 0; i < 2; i++) {
+        plait_task *timer = NULL;
+        memset(&slow, 0, sizeof slow);
+        CHECK_INT(plait_timer_start(&timer, kinds[i], be_slow, NULL, &opts), 0);
+        __atomic_store_n(&slow.begun_ns, plait_after_ms(0).ns, __ATOMIC_SEQ_CST);
+        CHECK_INT(join(timer).code, -1);
+    }
+}
+
 TEST(one_that_is_called_off_before_its_time_is_never_called)
 {
     for (int i = 0; i < 2; i++) {

@@ -121,6 +121,7 @@ enum class {
     X(setpgid, ONCE, 0)               \
     X(chdir, ONCE, 0)                 \
     X(setpriority, ONCE, 0)           \
+    X(setrlimit, ONCE, 0)             \
     X(execve, ONCE, 0)                \
     X(sys_clone, TASKS, 0)            \
     X(sys_pidfd_open, FILES, 0)       \
@@ -129,6 +130,7 @@ enum class {
     X(sys_futex, ONCE, 1)             \
     X(sys_renameat2, DISK, 0)         \
     X(sys_close_range, ONCE, 0)       \
+    X(sys_setresuid, ONCE, 0)         \
     X(sys_epoll_pwait2, ONCE, 1)
 
 enum kind {
@@ -434,6 +436,7 @@ WRAP(int, pthread_create,
      (pthread_t * thread, const pthread_attr_t *how, void *(*fn)(void *), void *arg),
      (thread, how, fn, arg), errno)
 
+WRAP(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *to), (what, to), -1)
 int getrlimit(__rlimit_resource_t what, struct rlimit *ret)
 {
     return fails(KIND_getrlimit, __builtin_return_address(0), false) ? -1
@@ -568,6 +571,10 @@ static enum kind kind_of_call(long number, long operation)
         return KIND_sys_renameat2;
     case SYS_close_range:
         return KIND_sys_close_range;
+    case SYS_setgroups: /* of one kind, with those that change who a process is */
+    case SYS_setresgid:
+    case SYS_setresuid:
+        return KIND_sys_setresuid;
     case SYS_epoll_pwait2:
         return KIND_sys_epoll_pwait2;
     default:

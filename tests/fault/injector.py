@@ -37,7 +37,7 @@ ERRORS = {
     "sys_clone": ("EAGAIN", "ENOMEM", "EMFILE"), "sys_pidfd_open": TABLES, "sys_pidfd_send_signal": ("EPERM",),
     "sys_waitid": ("EINTR",), "sys_futex": ("EINTR",), "sys_close_range": ("ENOSYS", "ENOMEM"),
     "mincore": ("EAGAIN",), "epoll_create1": TABLES, "epoll_ctl": ("ENOMEM", "ENOSPC"), "epoll_wait": ("EINTR",),
-    "sys_epoll_pwait2": ("EINTR",),
+    "sys_epoll_pwait2": ("EINTR",), "setrlimit": ("EPERM", "EINVAL"), "sys_setresuid": ("EPERM", "EAGAIN", "ENOMEM"),
 }
 # What may also be used up for good.
 LASTING = {"malloc", "calloc", "realloc", "mmap", "open", "fopen", "opendir", "pipe2", "socketpair", "eventfd", "memfd_create",

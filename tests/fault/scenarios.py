@@ -138,6 +138,7 @@ def shared(name, *words, environment=None):
 
 LIBRARY = [
     Scenario("tasks", whole=judges_itself, program="fault-task-program"),
+    Scenario("process", whole=judges_itself, program="fault-process-program", cannot_fail=("fcntl",)),
     *(shared(f"shared-{part}", part) for part in ("heap", "sync", "queue", "values", "pipe", "select")),
     shared("segment", "segment", "fault-{id}"),
     shared("segment-path", "segment", "{dir}/segment"),

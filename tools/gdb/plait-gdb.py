@@ -74,7 +74,8 @@ class Strand:
 
     def does(self):
         sleeper = self.strand["sleeper"]
-        if int(self.strand["state"]) != int(gdb.parse_and_eval("(int)PLAIT__STRAND_PARKED")):
+        is_parked = int(self.strand["state"]) == int(gdb.parse_and_eval("(int)PLAIT__STRAND_PARKED"))
+        if not is_parked and not self.strand["is_calling"]:
             return "runs" if self.is_on_stack else "is ready to run"
         if not sleeper["word"]:
             return "waits for descriptors, or one of several things"

@@ -1,0 +1,264 @@
+/* This program again, from its beginning up to plait_init.
+ * SPDX-License-Identifier: MIT
+ */
+#include "task/reexec.h"
+#include "base/log.h"
+#include "family/member.h"
+#include "os/child.h"
+#include "os/fd.h"
+#include "os/packet.h"
+#include "os/process.h"
+#include "task/keeper.h"
+#include "task/order.h"
+
+#include <plait/error.h>
+#include <plait/init.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC UINT64_C(0x706c616974726531)
+
+/* ---- what the program was started with ---- */
+
+static char **arguments; /* const after plait_init */
+
+int plait__reexec_remember(int argc, char *const *argv)
+{
+    size_t bytes = ((size_t)argc + 1) * sizeof *arguments;
+    char **copy, *at;
+
+    if (arguments != NULL)
+        return 0;
+    for (int i = 0; i < argc; i++)
+        bytes += strlen(argv[i]) + 1;
+    copy = malloc(bytes);
+    if (copy == NULL)
+        return -ENOMEM;
+    at = (char *)(copy + argc + 1);
+    for (int i = 0; i < argc; i++) {
+        copy[i] = strcpy(at, argv[i]);
+        at += strlen(at) + 1;
+    }
+    copy[argc] = NULL;
+    arguments = copy;
+    return 0;
+}
+
+bool plait__reexec_is_possible(void)
+{
+    return arguments != NULL;
+}
+
+/* ---- the message ---- */
+
+static void sign(struct plait__reexec_message *message)
+{
+    struct plait__module plait;
+
+    memset(message, 0, sizeof *message);
+    message->magic = MAGIC;
+    message->bytes = sizeof *message;
+    if (plait__os_module_at((uintptr_t)sign, &plait) < 0)
+        return;
+    message->id_bytes = plait.id_bytes;
+    memcpy(message->id, plait.id, sizeof message->id);
+}
+
+static bool is_of_this_build(const struct plait__reexec_message *message)
+{
+    struct plait__reexec_message ours;
+
+    sign(&ours);
+    return message->id_bytes == ours.id_bytes && memcmp(message->id, ours.id, sizeof ours.id) == 0;
+}
+
+static int lift(int fd)
+{
+    int copy = fd < 3 ? plait__os_dup_above(fd, 3) : fd;
+
+    if (copy != fd)
+        close(fd);
+    return copy;
+}
+
+/* Our end, with the message on its way, and theirs; both above what 0, 1 and 2 mean. */
+static int open_channel(int channel[2], const struct plait__reexec *what)
+{
+    struct plait__reexec_message message;
+    int rc = plait__os_channel(channel);
+
+    if (rc < 0)
+        return rc;
+    channel[0] = lift(channel[0]);
+    channel[1] = lift(channel[1]);
+    rc = channel[0] < 0 ? channel[0] : channel[1] < 0 ? channel[1] : 0;
+    sign(&message);
+    message.shared = plait__family()->shared;
+    message.order = what->order;
+    message.owner = getpid();
+    if (rc == 0)
+        rc = plait__os_channel_send(channel[0], &message, sizeof message, NULL, 0);
+    if (rc < 0)
+        for (int i = 0; i < 2; i++)
+            if (channel[i] >= 0)
+                close(channel[i]);
+    return rc;
+}
+
+/* ---- the start ---- */
+
+static char **make_environment(char *const *from, char *ours)
+{
+    size_t n = 0, length = strlen(PLAIT__REEXEC_ENV);
+    char **made;
+
+    while (from[n] != NULL)
+        n++;
+    made = calloc(n + 2, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    n = 0;
+    for (; *from != NULL; from++)
+        if (strncmp(*from, PLAIT__REEXEC_ENV, length) != 0)
+            made[n++] = *from;
+    made[n] = ours;
+    return made;
+}
+
+struct first {
+    int keeper;
+    int stays[2]; /* what the exec shall not close */
+};
+
+/* In the child, in its caller's memory: calls nothing but the kernel. */
+static int do_first(void *arg)
+{
+    const struct first *first = arg;
+
+    for (int i = 0; i < 2; i++)
+        if (fcntl(first->stays[i], F_SETFD, 0) < 0)
+            return -errno;
+    return plait__keeper_guard_self(first->keeper, 0);
+}
+
+/* With all that has to be given back again. */
+static pid_t spawn(struct plait__spawn *spawn, struct plait__child_plan *plan,
+                   const struct first *first, const char **ret_step)
+{
+    char ours[sizeof PLAIT__REEXEC_ENV + 16];
+    char **environment;
+    pid_t pid = -ENOMEM;
+
+    snprintf(ours, sizeof ours, PLAIT__REEXEC_ENV "%d", first->stays[0]);
+    environment = make_environment(spawn->envp, ours);
+    spawn->stack = plait__os_spawn_stack();
+    spawn->envp = environment;
+    for (int i = 0; i < 2; i++)
+        plait__child_plan_keep(plan, first->stays[i]);
+    plan->setup.keep_at_exec = true;
+    spawn->child = plan->setup;
+    if (spawn->stack != NULL && environment != NULL)
+        pid = plait__os_spawn(spawn, ret_step);
+    plait__os_spawn_stack_free(spawn->stack);
+    free(environment);
+    return pid;
+}
+
+pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret_pidfd)
+{
+    const plait_process_opts none = { 0 };
+    struct plait__child_plan plan;
+    const char *step = "options";
+    int channel[2];
+    pid_t pid = plait__child_plan_make(&plan, what->opts != NULL ? what->opts : &none, &step);
+
+    if (pid == 0) {
+        pid = open_channel(channel, what);
+        if (pid == 0) {
+            struct first first = { what->keeper, { channel[1], plait__family()->shared.fd } };
+            struct plait__spawn this_program = { .file = "/proc/self/exe",
+                                                 .argv = arguments,
+                                                 .envp = environ,
+                                                 .has_handlers = true,
+                                                 .ret_pidfd = ret_pidfd,
+                                                 .first = do_first,
+                                                 .first_arg = &first };
+            if (what->opts != NULL && what->opts->environment != NULL)
+                this_program.envp = what->opts->environment;
+            pid = spawn(&this_program, &plan, &first, &step);
+            close(channel[1]);
+            if (pid < 0)
+                close(channel[0]);
+        }
+        plait__child_plan_fini(&plan);
+    }
+    if (pid < 0)
+        plait__log(PLAIT_LOG_INFO, "cannot spawn: %s: %s", step, plait_strerror(pid));
+    else
+        *ret_channel = channel[0];
+    return pid;
+}
+
+/* ---- in the new process ---- */
+
+/* The message that waits for us, and its channel. False: there is none. */
+static bool find_message(struct plait__reexec_message *ret, int *ret_channel)
+{
+    const char *text = secure_getenv("PLAIT_SPAWN"); /* a stranger commands no set-uid program */
+    struct plait__packet packet = { .parts = { { ret, sizeof *ret } }, .n_parts = 1 };
+    char *end;
+    long fd;
+
+    if (text == NULL)
+        return false;
+    fd = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || fd < 3 || fd > INT32_MAX || !plait__os_is_channel((int)fd) ||
+        plait__os_channel_maker((int)fd) != getppid())
+        return false;
+    *ret_channel = (int)fd;
+    return plait__os_packet_recv((int)fd, &packet, PLAIT__PACKET_LOOK) == (ssize_t)sizeof *ret &&
+           ret->magic == MAGIC && ret->bytes == sizeof *ret && ret->owner == getppid();
+}
+
+/* One that is left unread would break the channel when we close it. */
+static void take_message(int channel)
+{
+    struct plait__reexec_message message;
+    struct plait__packet packet = { .parts = { { &message, sizeof message } }, .n_parts = 1 };
+
+    plait__os_packet_recv(channel, &packet, PLAIT__PACKET_TAKE);
+}
+
+static int adopt(const struct plait__reexec_message *message)
+{
+    int rc = is_of_this_build(message) ? plait__family_adopt(&message->shared) : -ESTALE;
+
+    if (rc == 0 && fcntl(message->shared.fd, F_SETFD, FD_CLOEXEC) < 0)
+        rc = -errno;
+    return rc == 0 ? plait__order_check(message->order) : rc;
+}
+
+void plait__reexec_enter(void)
+{
+    struct plait__reexec_message message;
+    int channel;
+    int32_t answer;
+
+    if (!find_message(&message, &channel))
+        return;
+    unsetenv("PLAIT_SPAWN");
+    take_message(channel);
+    plait__os_set_own_name();
+    answer = adopt(&message);
+    if (plait__os_channel_send(channel, &answer, sizeof answer, NULL, 0) < 0 || answer < 0)
+        _exit(1);
+    close(channel);
+    if (plait__order_await(message.order, PLAIT__REEXEC_TOKEN) < 0)
+        _exit(1);
+    plait__order_live(message.order);
+}

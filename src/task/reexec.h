@@ -1,0 +1,58 @@
+/* This program again, from its beginning up to plait_init.
+ * SPDX-License-Identifier: MIT
+ *
+ * The new process finds in its environment which of its descriptors is a channel, on which a message
+ * waits for it: what it is to become. A variable that somebody else has set leads to no such channel.
+ */
+#ifndef PLAIT__TASK_REEXEC_H
+#define PLAIT__TASK_REEXEC_H
+
+#include "os/memory.h"
+#include "os/module.h"
+
+#include <plait/process.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct plait__order;
+
+#define PLAIT__REEXEC_ENV "PLAIT_SPAWN="
+
+enum {
+    PLAIT__REEXEC_TOKEN = 1 /* of the order of a spawned task */
+};
+
+/* As the struct travels; both are the same build, or the message is refused. */
+struct plait__reexec_message {
+    uint64_t magic;
+    uint32_t bytes; /* of this struct */
+    uint32_t id_bytes;
+    unsigned char id[PLAIT__MODULE_ID_BYTES]; /* of the build of plait */
+    struct plait__shared shared;              /* the family's region */
+    struct plait__order *order;
+    pid_t owner;
+};
+
+/* In main, at its first line: what the program was started with. 0, -ENOMEM. */
+int plait__reexec_remember(int argc, char *const *argv);
+/* Was that called? */
+bool plait__reexec_is_possible(void);
+
+/* What differs from start to start. */
+struct plait__reexec {
+    struct plait__order *order;
+    const plait_process_opts *opts; /* NULL: as the caller has it */
+    int keeper;                     /* a copy of the channel to the keeper */
+};
+
+/* Starts it, guarded by the keeper: its pid, a pidfd and our end of the channel, on which it answers
+ * with an int32_t, 0 or -errno, when it waits for its order's word. -errno of the step that failed,
+ * which the log names; PLAIT_EKEEPER. */
+pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret_pidfd);
+
+/* In the new process: becomes what it is to be, and does not return. Returns in all others. */
+void plait__reexec_enter(void);
+
+#endif

@@ -1,0 +1,112 @@
+/* Those who wait at an object of this process.
+ * SPDX-License-Identifier: MIT
+ */
+#include "wait/waitlist.h"
+#include "os/futex.h"
+#include "wait/home_lock.h"
+#include "wait/wait.h"
+
+#include <errno.h>
+
+enum {
+    WAITS,
+    WOKEN,
+    WOKEN_NEAR /* by a task of its own thread */
+};
+
+void plait__waiting_begin(struct plait__waiting *waiting, struct plait__list *list,
+                          struct plait__sleeper *sleeper)
+{
+    waiting->sleeper = sleeper != NULL && sleeper->ops != NULL ? sleeper : NULL;
+    waiting->thread = plait__this_thread();
+    waiting->state = WAITS;
+    plait__list_push_back(list, &waiting->node);
+}
+
+/* acquire: what was done for us; the partner is plait__waiting_wake */
+static uint32_t load(const struct plait__waiting *waiting)
+{
+    return __atomic_load_n(&waiting->state, __ATOMIC_ACQUIRE);
+}
+
+static int sleep_thread(struct plait__waiting *waiting, plait_deadline until)
+{
+    int rc = 0;
+
+    while (rc == 0 && load(waiting) == WAITS)
+        rc = plait__wait_word(&waiting->state, WAITS, until);
+    return rc;
+}
+
+/* Is it told of its sleeps, or to end at a time of its own? */
+static bool is_guided(const struct plait__sleeper *sleeper)
+{
+    return sleeper->on_sleep != NULL || sleeper->until_ns != 0;
+}
+
+static int park_guided(struct plait__sleeper *sleeper, const uint32_t *word, plait_deadline until)
+{
+    plait_deadline soon = plait__sleep_begins(sleeper, word, until);
+    int rc = plait__must_end(sleeper) ? -ECANCELED : sleeper->ops->park(sleeper, NULL, 0, soon);
+
+    plait__sleep_ends(sleeper, word);
+    return rc == -ETIMEDOUT && soon.ns != until.ns ? 0 : rc;
+}
+
+static int park(struct plait__waiting *waiting, struct plait__waits_for what, plait_deadline until)
+{
+    struct plait__sleeper *sleeper = waiting->sleeper;
+    int rc = 0;
+
+    sleeper->word = sleeper->said = what.word;
+    sleeper->kind = what.kind;
+    do {
+        if (is_guided(sleeper))
+            rc = park_guided(sleeper, what.word, until);
+        else /* seq_cst: the partner is plait__cancel */
+            rc = __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0 && sleeper->masks == 0
+                     ? -ECANCELED
+                     : sleeper->ops->park(sleeper, NULL, 0, until);
+    } while (rc == 0 && load(waiting) == WAITS);
+    sleeper->word = NULL;
+    return rc;
+}
+
+int plait__waiting_sleep(struct plait__waiting *waiting, struct plait__waits_for what,
+                         plait_deadline until)
+{
+    int rc = waiting->sleeper != NULL ? park(waiting, what, until) : sleep_thread(waiting, until);
+
+    switch (load(waiting)) {
+    case WOKEN_NEAR:
+        return 1;
+    case WOKEN:
+        return 0;
+    default:
+        return rc;
+    }
+}
+
+bool plait__waiting_leave(struct plait__waiting *waiting)
+{
+    plait__list_remove(&waiting->node);
+    return load(waiting) != WAITS;
+}
+
+bool plait__waiting_wake(struct plait__waiting *waiting, const uint32_t **later)
+{
+    struct plait__sleeper *sleeper = waiting->sleeper;
+    bool is_near = sleeper != NULL && waiting->thread == plait__this_thread();
+
+    plait__list_remove(&waiting->node);
+    __atomic_store_n(&waiting->state, is_near ? WOKEN_NEAR : WOKEN, __ATOMIC_RELEASE);
+    if (sleeper != NULL) {
+        sleeper->ops->unpark(sleeper);
+        return is_near;
+    }
+    /* who sleeps here may be gone by then: whoever is at that address looks again */
+    if (*later != NULL)
+        plait__os_futex_wake(*later, 1);
+    *later = &waiting->state;
+    return false;
+}

@@ -1,0 +1,143 @@
+/* What the fault injector lets fail in the starts of processes that begin with options, or that have a
+ * guard. SPDX-License-Identifier: MIT
+ *
+ * Exit status 0: all went as it should. 1: some calls failed, each said on standard error. abort():
+ * a call failed without an error's number, or said that it had worked and had not.
+ */
+#include <plait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int n_errors;
+
+/* Did the call work? */
+static bool worked(const char *what, int rc)
+{
+    if (rc >= 0)
+        return true;
+    if (rc < -4095 && rc != PLAIT_EKEEPER && rc != PLAIT_ETHREADS) {
+        fprintf(stderr, "%s returned %d, which is no error\n", what, rc);
+        abort();
+    }
+    fprintf(stderr, "%s: %s\n", what, plait_errname(rc));
+    n_errors++;
+    return false;
+}
+
+static void must(const char *what, bool holds)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "not so: %s\n", what);
+    abort();
+}
+
+/* What its options say must hold when it is entered: whatever failed on the way there. */
+static int look_around(void *arg)
+{
+    char path[64] = "";
+    struct rlimit limit = { 0, 0 };
+
+    if (getcwd(path, sizeof path) == NULL || strcmp(path, "/usr") != 0 ||
+        getpriority(PRIO_PROCESS, 0) != 15 ||
+        (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max != 0) || getsid(0) != getpid() ||
+        getenv("PATH") != NULL || (*(int *)arg != 0 && getgid() == 0))
+        return 1;
+    return 42;
+}
+
+static int leave_a_daemon(void *arg)
+{
+    (void)arg;
+    if (fork() == 0) {
+        setsid();
+        if (fork() == 0) {
+            for (int fd = 0; fd < 3; fd++)
+                close(fd); /* who reads them shall not wait for us */
+            for (;;)
+                pause();
+        }
+        _exit(0);
+    }
+    return 42;
+}
+
+static int stand(void *arg)
+{
+    (void)arg;
+    for (;;)
+        pause();
+    return 0;
+}
+
+/* Joins, or destroys what cannot be joined. */
+static void end_well(plait_task *task, int signal)
+{
+    plait_outcome end;
+
+    if (worked("join", plait_task_join(task, plait_after_ms(15000))) &&
+        worked("outcome", plait_task_outcome(task, &end))) {
+        bool ran = end.kind == PLAIT_RETURNED;
+        must("the options held when the task was entered", !ran || end.code == 42);
+        /* a fault in the child ends it before its function; a guard or a keeper that cannot do its
+         * work kills it */
+        must("a task ended in a way that nobody asked for",
+             ran || end.kind == PLAIT_EXITED || end.signal == SIGKILL || end.signal == signal);
+        worked("the task's function", ran || (signal != 0 && end.signal == signal) ? 0 : -ECHILD);
+    }
+    plait_task_destroy(task);
+}
+
+static void start(plait_task_fn *fn, void *arg, const plait_task_opts *opts,
+                  int (*stop)(plait_task *task), int signal)
+{
+    plait_task *task = NULL;
+
+    if (!worked("start", plait_task_start(&task, PLAIT_PROCESS, fn, arg, opts))) {
+        must("nothing was started", task == NULL && plait_task_children(NULL, 0) == 0);
+        must("nothing is left to be reaped", waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+        return;
+    }
+    if (stop != NULL && !worked("stop", stop(task)))
+        plait_task_destroy(task);
+    else
+        end_well(task, signal);
+}
+
+int main(void)
+{
+    char *const environment[] = { NULL };
+    const plait_limit limit = { RLIMIT_CORE, 0, 0 };
+    int cpu = 0, is_root = getuid() == 0, keep[] = { 0, 1, 2 };
+    plait_process_opts process = { .in = PLAIT_FD_NULL,
+                                   .err = PLAIT_FD_OUT,
+                                   .close_fds = true,
+                                   .keep_fds = keep,
+                                   .n_keep_fds = 3,
+                                   .directory = "/usr",
+                                   .environment = environment,
+                                   .new_session = true,
+                                   .has_nice = true,
+                                   .nice = 15,
+                                   .limits = &limit,
+                                   .n_limits = 1,
+                                   .cpus = &cpu,
+                                   .n_cpus = 1,
+                                   .group = is_root ? "65534" : NULL };
+    plait_task_opts plain = { .process = &process }, both = { .process = &process, .tree = true };
+    plait_task_opts tree = { .tree = true }, threads = { .tree = true, .with_threads = true };
+
+    start(look_around, &is_root, &plain, NULL, 0);
+    start(look_around, &is_root, &both, NULL, 0);
+    start(leave_a_daemon, NULL, &tree, NULL, 0);
+    start(stand, NULL, &threads, plait_task_terminate, SIGTERM);
+    start(stand, NULL, &tree, plait_task_kill, SIGKILL);
+    return n_errors > 0;
+}
