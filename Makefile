@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 CONFIGURE = cmake --preset
 
-.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm pool-storm loops-storm soak models install fmt lint docs clean
+.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm pool-storm loops-storm tree-storm soak models install fmt lint docs clean
 
 all: configure
 	@cmake --build build -j $(JOBS)
@@ -55,6 +55,10 @@ pool-storm: all
 # make loops-storm KILLS=10000, SECONDS=600, SEED=1: what comes first ends it.
 loops-storm: all
 	@PLAIT_KILLS=$(KILLS) PLAIT_SECONDS=$(SECONDS) PLAIT_SEED=$(SEED) tests/torture/loops_storm
+
+# make tree-storm KILLS=10000, SECONDS=600, SEED=1: what comes first ends it.
+tree-storm: all
+	@PLAIT_KILLS=$(KILLS) PLAIT_SECONDS=$(SECONDS) PLAIT_SEED=$(SEED) tests/torture/tree_storm
 
 # make soak SECONDS=86400: as much memory and as many descriptors at the end as at the beginning.
 soak: all

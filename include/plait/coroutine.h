@@ -79,7 +79,8 @@ PLAIT_API int plait_go_copy(plait_task_fn *fn, const void *arg, size_t arg_bytes
 /* Let coroutines run on several threads: start so many threads with a loop each, which together with
  * the calling thread's share what plait_go starts. A coroutine that has begun stays where it is; one
  * that has not may be begun by whichever of them has nothing to do. May be called again, to add some.
- * The calling thread ends only after those that it has begun, whoever started them. The threads are
+ * The calling thread ends only after those that it has begun, whoever started them; when its function
+ * has returned it begins no more of the others'. The threads are
  * plait's own: none of plait_task_children.
  *
  *   threads   how many to start beside the calling one.

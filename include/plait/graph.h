@@ -20,8 +20,9 @@
  *     plait_graph_destroy(graph);
  *
  * Each function runs in a coroutine of its own, of a group that the graph has (plait/group.h), which
- * may be bounded. A node that fails, by returning something negative, fails all that need it, and what
- * needs those: they are not begun, and have its code. The others go on, unless cancel_on_error.
+ * may be bounded; it has no parent, and inherits no task-local variables. A node that fails, by
+ * returning something negative, fails all that need it, and what needs those: they are not begun, and
+ * have its code. The others go on, unless cancel_on_error.
  *
  * Values may also come from elsewhere, by plait_graph_post. It is eventlet's DAGPool.
  */

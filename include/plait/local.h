@@ -49,8 +49,8 @@ typedef struct plait_local {
  *   Errors    -EINVAL  local is NULL.
  *             -ENOMEM  no memory; the value is what it was.
  *   Fork      usable in the child. There a process task has inherited values, but none when it was
- *             spawned or made by the forkserver; in a child that the host forks, the thread that
- *             forked has its own, and nothing is destroyed; a coroutine has none.
+ *             spawned or made by the forkserver; in a child that the host forks, the thread or
+ *             coroutine that forked has its own, and nothing is destroyed.
  *   Since     0.1
  */
 PLAIT_API int plait_local_set(plait_local *local, void *value);

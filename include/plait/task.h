@@ -25,8 +25,8 @@
  * other threads; with others, PLAIT_ETHREADS. Each one is registered with the keeper before its
  * function is entered: when the caller's process dies, even by SIGKILL, the task is killed too.
  *
- * At exit (a return from main, or exit) tasks that are daemons are killed or left, and the others
- * are joined.
+ * At exit (a return from main, or exit) threads are joined, then processes that are daemons are
+ * killed, then the other processes are joined.
  */
 #ifndef PLAIT_TASK_H
 #define PLAIT_TASK_H

@@ -12,8 +12,14 @@ struct plait__heap_node {
     size_t index; /* place in the heap plus one; 0: in none */
 };
 
+/* A key beside its node: to compare two, neither node is touched. */
+struct plait__heap_place {
+    int64_t key;
+    struct plait__heap_node *node;
+};
+
 struct plait__heap {
-    struct plait__heap_node **nodes;
+    struct plait__heap_place *places;
     size_t len;
     size_t cap;
 };
@@ -31,6 +37,8 @@ static inline int plait__heap_reserve(struct plait__heap *heap, size_t n)
 int plait__heap_push(struct plait__heap *heap, struct plait__heap_node *node);
 /* The node with the smallest key, left in the heap; NULL of an empty one. */
 struct plait__heap_node *plait__heap_first(const struct plait__heap *heap);
+/* Adds that to all keys. */
+void plait__heap_shift(struct plait__heap *heap, int64_t by);
 /* A node that is in no heap is left alone. */
 void plait__heap_remove(struct plait__heap *heap, struct plait__heap_node *node);
 

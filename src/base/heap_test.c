@@ -17,8 +17,9 @@ enum {
 static void check_order(const struct plait__heap *heap)
 {
     for (size_t i = 0; i < heap->len; i++) {
-        CHECK_INT(heap->nodes[i]->index, i + 1);
-        CHECK(i == 0 || heap->nodes[(i - 1) / 2]->key <= heap->nodes[i]->key);
+        CHECK_INT(heap->places[i].node->index, i + 1);
+        CHECK_INT(heap->places[i].key, heap->places[i].node->key);
+        CHECK(i == 0 || heap->places[(i - 1) / 2].key <= heap->places[i].key);
     }
 }
 
@@ -102,5 +103,19 @@ TEST(fini_lets_the_nodes_go)
     plait__heap_fini(&heap);
     CHECK_INT(node.index, 0);
     CHECK_INT(plait__heap_push(&heap, &node), 0);
+    plait__heap_fini(&heap);
+}
+
+TEST(all_keys_are_shifted_at_once)
+{
+    struct plait__heap heap = { 0 };
+    struct plait__heap_node nodes[3] = { { .key = 5 }, { .key = 3 }, { .key = 4 } };
+
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(plait__heap_push(&heap, &nodes[i]), 0);
+    plait__heap_shift(&heap, 7);
+    check_order(&heap);
+    CHECK_INT(plait__heap_first(&heap)->key, 10);
+    CHECK_INT(nodes[0].key, 12);
     plait__heap_fini(&heap);
 }

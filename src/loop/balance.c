@@ -3,7 +3,8 @@
  *
  * Who is hungry says that it sleeps and looks at the shelf then; who gives fills the shelf and looks
  * then who sleeps: both seq_cst, so one of them sees the other. What lies on the shelf while all are
- * busy is taken by whoever looks outside next with nothing fresh of its own.
+ * busy is taken by whoever looks outside next with nothing fresh of its own. Who leaves puts back what
+ * it has from there, and sees to it that somebody takes it; the last one takes all.
  */
 #include "loop/balance.h"
 #include "loop/inside.h"
@@ -20,11 +21,17 @@ static struct {
     uint32_t n;                        /* atomic; changed with the lock: how many lie there */
     uint32_t n_hungry;                 /* atomic; changed with the lock */
     struct plait__loop *hungry;        /* lock */
+    uint32_t n_members;                /* lock */
 } shelf;
 
 void plait__balance_join(struct plait__loop *loop)
 {
+    if (loop->is_balanced)
+        return;
     loop->is_balanced = true;
+    plait__mutex_lock(&shelf.lock);
+    shelf.n_members++;
+    plait__mutex_unlock(&shelf.lock);
 }
 
 /* With the lock. */
@@ -51,10 +58,71 @@ void plait__balance_is_fed(struct plait__loop *loop)
     plait__mutex_unlock(&shelf.lock);
 }
 
+/* With the lock: behind what lies there. */
+static void put_on_shelf(struct plait__fresh *first, struct plait__fresh *last, uint32_t n)
+{
+    if (shelf.first == NULL)
+        shelf.first = first;
+    else
+        shelf.last->next = first;
+    shelf.last = last;
+    __atomic_fetch_add(&shelf.n, n, __ATOMIC_SEQ_CST);
+}
+
+/* With the lock. */
+static struct plait__fresh *take_from_shelf(void)
+{
+    struct plait__fresh *fresh = shelf.first;
+
+    if (fresh != NULL) {
+        shelf.first = fresh->next;
+        __atomic_fetch_sub(&shelf.n, 1, __ATOMIC_SEQ_CST);
+    }
+    return fresh;
+}
+
+/* With the lock: what others may have put there goes back, in its order. */
+static void put_back(struct plait__loop *loop)
+{
+    struct plait__fresh *fresh = loop->first_fresh;
+
+    loop->first_fresh = loop->last_fresh = NULL;
+    loop->n_fresh = 0;
+    while (fresh != NULL) {
+        struct plait__fresh *next = fresh->next;
+        if (fresh->was_shared) {
+            fresh->next = NULL;
+            put_on_shelf(fresh, fresh, 1);
+        } else {
+            plait__loop_push_fresh(loop, fresh);
+        }
+        fresh = next;
+    }
+}
+
 void plait__balance_leave(struct plait__loop *loop)
 {
-    plait__balance_is_fed(loop);
+    struct plait__loop *hungry = NULL;
+    struct plait__fresh *fresh;
+
+    if (!loop->is_balanced)
+        return;
     loop->is_balanced = false;
+    plait__mutex_lock(&shelf.lock);
+    stop_being_hungry(loop);
+    shelf.n_members--;
+    if (shelf.n_members > 0)
+        put_back(loop);
+    else
+        while ((fresh = take_from_shelf()) != NULL)
+            plait__loop_push_fresh(loop, fresh);
+    if (shelf.first != NULL && shelf.hungry != NULL) {
+        hungry = shelf.hungry;
+        stop_being_hungry(hungry);
+    }
+    plait__mutex_unlock(&shelf.lock);
+    if (hungry != NULL)
+        plait__loop_kick(hungry);
 }
 
 /* The newer half: the older ones begin here in a moment. */
@@ -86,12 +154,7 @@ void plait__balance_give(struct plait__loop *loop)
     last = loop->last_fresh;
     half = cut_half(loop, &n);
     plait__mutex_lock(&shelf.lock);
-    if (shelf.first == NULL)
-        shelf.first = half;
-    else
-        shelf.last->next = half;
-    shelf.last = last;
-    __atomic_fetch_add(&shelf.n, n, __ATOMIC_SEQ_CST);
+    put_on_shelf(half, last, n);
     hungry = shelf.hungry;
     if (hungry != NULL)
         stop_being_hungry(hungry);
@@ -109,11 +172,10 @@ bool plait__balance_take(struct plait__loop *loop)
     plait__mutex_lock(&shelf.lock);
     most = shelf.n / 2 + 1 < TAKE_MOST ? shelf.n / 2 + 1 : TAKE_MOST;
     for (; n < most && shelf.first != NULL; n++) {
-        struct plait__fresh *fresh = shelf.first;
-        shelf.first = fresh->next;
+        struct plait__fresh *fresh = take_from_shelf();
+        fresh->was_shared = true;
         plait__loop_push_fresh(loop, fresh);
     }
-    __atomic_fetch_sub(&shelf.n, n, __ATOMIC_SEQ_CST);
     if (n == 0 && !loop->is_hungry) {
         __atomic_store_n(&loop->is_hungry, true, __ATOMIC_RELAXED);
         loop->next_hungry = shelf.hungry;
@@ -133,6 +195,6 @@ void plait__balance_reset(void)
 {
     shelf.lock = (struct plait__mutex){ 0 };
     shelf.first = shelf.last = NULL;
-    shelf.n = shelf.n_hungry = 0;
+    shelf.n = shelf.n_hungry = shelf.n_members = 0;
     shelf.hungry = NULL;
 }

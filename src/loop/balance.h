@@ -14,7 +14,8 @@ struct plait__loop;
 
 /* From now on it takes part. */
 void plait__balance_join(struct plait__loop *loop);
-/* Never again, and it is not hungry any more. */
+/* Not any more: it takes nothing from now on, and what it has not begun of the others' is theirs. Its
+ * thread is about to end. */
 void plait__balance_leave(struct plait__loop *loop);
 /* If somebody is hungry and it has enough, or it has very many: shares some. */
 void plait__balance_give(struct plait__loop *loop);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    SLICE_NS = 5 * 1000 * 1000, /* until the next look at words that other processes share */
+    SLICE_NS = 5 * 1000 * 1000, /* until the next look at what tells nobody */
     ROUNDS = 16,                /* that one run makes at most when it has no time */
     CALLS_AT_ONCE = 16
 };
@@ -103,7 +103,7 @@ static int64_t first_timer(const struct plait__loop *loop)
     const struct plait__heap_node *first = plait__heap_first(&loop->timers);
     plait_deadline until = { first != NULL ? first->key : INT64_MAX };
 
-    if (loop->outside.n > 0)
+    if (loop->outside.n > 0 || loop->lacks_stacks)
         until = plait__deadline_earlier(until, plait__deadline_after(plait__os_now_ns(), SLICE_NS));
     return until.ns;
 }

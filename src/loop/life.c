@@ -141,11 +141,10 @@ void plait__loop_end(void)
     if (loop == NULL)
         return;
     PLAIT__ASSERT(plait__strand_of_thread == &loop->root && loop->n_strands == 0 &&
-                  loop->n_fresh == 0);
+                  loop->n_fresh == 0 && !loop->is_balanced);
     plait__look_delist(loop);
     plait__loop_close_door(loop);
     plait__host_close(loop);
-    plait__balance_leave(loop);
     sleeper = loop->root.sleeper;
     __atomic_store_n(&sleeper->ops, NULL, __ATOMIC_SEQ_CST);
     plait__sleeper_set_current(sleeper == &loop->own_sleeper ? NULL : sleeper);
@@ -159,6 +158,16 @@ void plait__loop_end(void)
     loop->next = idle;
     idle = loop;
     plait__mutex_unlock(&idle_lock);
+}
+
+/* What is left may be woken at any time: the loop stays as it is, with its poller. */
+void plait__loop_abandon(void)
+{
+    struct plait__loop *loop = plait__loop_here();
+
+    plait__look_delist(loop);
+    plait__loop_close_door(loop);
+    plait__host_close(loop);
 }
 
 void plait__loop_forget(void)

@@ -77,6 +77,7 @@ struct plait__strand {
 struct plait__fresh {
     struct plait__fresh *next;
     uint64_t ticket;
+    bool was_shared; /* it may be another loop's */
     /* Makes the strand, by plait__strand_make; frees *fresh. NULL: there is no stack for it just
      * now, *fresh stays. `last`: and nothing runs that would give one back, so never NULL because of
      * that: it has to be given up, also by freeing *fresh. */
@@ -92,8 +93,12 @@ struct plait__look_stall {
 
 /* That, made at the first call. 0, -ENOMEM. */
 int plait__loop_get(struct plait__loop **ret);
-/* Ends the loop of this thread, if there is one. pre: no strand is left but the root. */
+/* Ends the loop of this thread, if there is one. pre: no strand is left but the root; it has left
+ * those that share (balance.h). */
 void plait__loop_end(void);
+/* The thread ends and leaves strands in the loop, which never go on: it is nobody's any more. pre: it
+ * has left those that share. */
+void plait__loop_abandon(void);
 /* In a forked child: the running strand becomes the thread itself, all others are forgotten. */
 void plait__loop_forget(void);
 

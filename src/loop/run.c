@@ -125,14 +125,17 @@ static void fire_timers(struct plait__loop *loop)
     }
 }
 
+static int64_t sooner(int64_t until_ns, int64_t after_ns)
+{
+    return plait__deadline_earlier(plait__deadline_after(plait__os_now_ns(), after_ns),
+                                   (plait_deadline){ until_ns })
+        .ns;
+}
+
 /* Until when, if not all words can be slept on. */
 static int64_t in_slices(const struct plait__loop *loop, int64_t until_ns)
 {
-    if (loop->outside.n <= WORDS_AT_ONCE)
-        return until_ns;
-    return plait__deadline_earlier(plait__deadline_after(plait__os_now_ns(), SLICE_NS),
-                                   (plait_deadline){ until_ns })
-        .ns;
+    return loop->outside.n <= WORDS_AT_ONCE ? until_ns : sooner(until_ns, SLICE_NS);
 }
 
 static bool poller_takes_words(const struct plait__loop *loop)
@@ -223,8 +226,11 @@ static void go_to_sleep(struct plait__loop *loop)
     int64_t until_ns = first != NULL  ? first->key
                        : may_be_stuck ? plait__os_now_ns() + STUCK_NS
                                       : INT64_MAX;
+    bool lacks_stacks = loop->lacks_stacks;
     int rc = 0;
 
+    if (lacks_stacks && !may_be_stuck)
+        until_ns = sooner(until_ns, SLICE_NS);
     __atomic_store_n(&loop->sleeping, on_poller ? PLAIT__LOOP_ON_POLLER : PLAIT__LOOP_ON_WORD,
                      __ATOMIC_SEQ_CST);
     plait__sleeper_set_current(NULL); /* the thread itself sleeps, for all of them */
@@ -235,6 +241,7 @@ static void go_to_sleep(struct plait__loop *loop)
     if (rc < 0 && rc != -EINTR && rc != -ETIMEDOUT && rc != -EAGAIN) /* no memory: not too often */
         plait_sleep(plait__deadline_after(plait__os_now_ns(), RETRY_NS));
     plait__sleeper_set_current(sleeper);
+    loop->lacks_stacks = false; /* as in plait__loop_look_outside */
     if (rc == -ETIMEDOUT && may_be_stuck && !plait__loop_has_post(loop))
         look_whether_stuck(loop);
 }
@@ -256,6 +263,7 @@ static void look_near(struct plait__loop *loop)
 void plait__loop_look_outside(struct plait__loop *loop)
 {
     loop->since_look = 0;
+    loop->lacks_stacks = false; /* perhaps: other threads give some back, and tell nobody */
     look_near(loop);
     if (loop->n_watches > 0 || loop->is_hosted)
         loop->poller_ops->wait(loop->poller, 0);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -48,19 +49,41 @@ void plait__os_alt_stack_fini(void)
 }
 
 static void (*fault_fn)(const void *address); /* set before the handler */
-static struct sigaction former;
+static struct sigaction former;               /* const once it is installed */
+static int is_spent;                          /* atomic: it was to be called once */
 
-/* Our being here changes nothing for the others: the default action comes when the instruction is
- * tried again. */
-static void pass_on(int number, siginfo_t *info, void *context)
+/* As it would be without us. The return from our handler brings the mask back. */
+static void call_former(int number, siginfo_t *info, void *context)
 {
+    sigset_t own;
+
+    pthread_sigmask(SIG_BLOCK, &former.sa_mask, NULL);
+    if (former.sa_flags & SA_NODEFER && !sigismember(&former.sa_mask, number)) {
+        sigemptyset(&own);
+        sigaddset(&own, number);
+        pthread_sigmask(SIG_UNBLOCK, &own, NULL);
+    }
     if (former.sa_flags & SA_SIGINFO)
         former.sa_sigaction(number, info, context);
-    else if (former.sa_handler != SIG_DFL && former.sa_handler != SIG_IGN)
+    else
         former.sa_handler(number);
-    else {
-        sigaction(number, &former, NULL);
-        if (info->si_code <= 0) /* somebody has sent it: nothing is tried again */
+}
+
+/* Our being here changes nothing for the others: the default action comes when the instruction is
+ * tried again, and at once where somebody has sent the signal. */
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    bool is_sent = info->si_code <= 0;
+    bool is_ignored = !(former.sa_flags & SA_SIGINFO) && former.sa_handler == SIG_IGN;
+    bool is_default = !(former.sa_flags & SA_SIGINFO) && former.sa_handler == SIG_DFL;
+
+    if ((former.sa_flags & SA_RESETHAND) && !is_ignored && !is_default)
+        is_default = __atomic_exchange_n(&is_spent, 1, __ATOMIC_SEQ_CST) != 0;
+    if (!is_default && !is_ignored) {
+        call_former(number, info, context);
+    } else if (is_default || !is_sent) { /* a fault cannot be ignored */
+        signal(number, SIG_DFL);
+        if (is_sent)
             raise(number);
     }
 }
@@ -77,14 +100,17 @@ static void handle(int number, siginfo_t *info, void *context)
 
 int plait__os_on_fault(void (*fn)(const void *address))
 {
-    struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    struct sigaction action = { .sa_sigaction = handle };
 
     if (fault_fn != NULL)
         return 0;
     fault_fn = fn;
     sigemptyset(&action.sa_mask);
-    if (sigaction(SIGSEGV, NULL, &former) == 0 && sigaction(SIGSEGV, &action, NULL) == 0)
-        return 0;
+    if (sigaction(SIGSEGV, NULL, &former) == 0) {
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK | (former.sa_flags & SA_RESTART);
+        if (sigaction(SIGSEGV, &action, NULL) == 0)
+            return 0;
+    }
     fault_fn = NULL;
     return -errno;
 }

@@ -97,9 +97,19 @@ int plait__os_at_fork_child(void (*fn)(void))
 static pthread_key_t exit_key;
 static int exit_key_error; /* before the first call is over */
 
-static void call_at_exit(void *fn)
+enum {
+    EXITS_MOST = 4
+};
+
+static _Thread_local void (*at_exit[EXITS_MOST])(void);
+static _Thread_local unsigned n_at_exit;
+
+/* Also those that are added meanwhile. */
+static void call_at_exit(void *arg)
 {
-    ((void (*)(void))(uintptr_t)fn)();
+    (void)arg;
+    while (n_at_exit > 0)
+        at_exit[--n_at_exit]();
 }
 
 static void make_exit_key(void)
@@ -110,10 +120,15 @@ static void make_exit_key(void)
 int plait__os_at_thread_exit(void (*fn)(void))
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int rc;
 
     pthread_once(&once, make_exit_key);
-    return exit_key_error != 0 ? -exit_key_error
-                               : -pthread_setspecific(exit_key, (void *)(uintptr_t)fn);
+    if (exit_key_error != 0 || n_at_exit == EXITS_MOST)
+        return exit_key_error != 0 ? -exit_key_error : -ENOMEM;
+    rc = -pthread_setspecific(exit_key, at_exit); /* not NULL */
+    if (rc == 0)
+        at_exit[n_at_exit++] = fn;
+    return rc;
 }
 
 void plait__os_thread_set_name(const char *name)

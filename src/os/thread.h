@@ -29,8 +29,8 @@ void plait__os_thread_join(uintptr_t thread);
 void plait__os_thread_detach(uintptr_t thread);
 /* Has `fn` called in each forked child, also in those that the host forks. */
 int plait__os_at_fork_child(void (*fn)(void));
-/* Has `fn` called when the calling thread ends, but at the end of the process; one function for each
- * thread. -ENOMEM, -EAGAIN. */
+/* Has `fn` called when the calling thread ends, but at the end of the process; the last one first. A
+ * few functions for each thread. -ENOMEM, -EAGAIN. */
 int plait__os_at_thread_exit(void (*fn)(void));
 void plait__os_thread_set_name(const char *name);
 /* Bytes of its stack that the calling thread has left, about; 0: the C library does not say. */

@@ -161,6 +161,7 @@ static int begin(plait_graph *graph, struct plait__node *node)
         node->row[i] = node->needs[i].what->value;
     node->state = PLAIT__NODE_RUNS;
     node->item.on_end = on_end;
+    node->item.is_bare = true; /* else each would keep the one before in memory, which began it */
     graph->n_running++;
     rc = plait__group_item_go(&node->item, graph->group, run, node->site);
     node->was_started = rc == 0;

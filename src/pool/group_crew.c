@@ -45,6 +45,7 @@ void plait__crew_go(struct plait__crew *crew, struct plait__crew_item *item)
     int rc;
 
     item->item.on_end = on_end;
+    item->item.is_bare = false;
     item->has_ended = item->has_begun = item->is_cancelled = false;
     item->code = 0;
     plait__list_push_back(&crew->running, &item->node);

@@ -9,13 +9,15 @@
 #include "os/fd.h"
 #include "subprocess/subprocess.h"
 #include "wait/wait.h"
+#include <plait/coroutine.h>
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-    READ_BYTES = 64 * 1024 /* at least so much room for each read: what a pipe holds */
+    READ_BYTES = 64 * 1024, /* at least so much room for each read: what a pipe holds */
+    ROUNDS = 16 /* that find something ready: then others may run, and the time is looked at */
 };
 
 static void close_fd(int *fd)
@@ -95,6 +97,17 @@ static int go_round(plait_subprocess *p, plait_deadline until)
     return rc;
 }
 
+/* A program that never pauses shall not keep us: a wait that finds something ready looks neither at
+ * the deadline nor at what else the thread has to do. */
+static int look_up(plait_deadline until)
+{
+    if (!plait__may_spin())
+        plait_yield();
+    if (plait__must_end(plait__sleeper_current()))
+        return -ECANCELED;
+    return plait_left_ns(plait__until_here(until)) == 0 ? -ETIMEDOUT : 0;
+}
+
 /* Takes the input over. */
 static int begin(plait_subprocess *p, const void *input, size_t n)
 {
@@ -117,8 +130,11 @@ int plait_subprocess_communicate(plait_subprocess *p, const void *input, size_t 
 {
     int rc = p == NULL ? -EINVAL : p->owner != plait__self_pid() ? -ECHILD : begin(p, input, n);
 
-    while (rc == 0 && (p->in >= 0 || p->outs[0] >= 0 || p->outs[1] >= 0))
+    for (unsigned i = 1; rc == 0 && (p->in >= 0 || p->outs[0] >= 0 || p->outs[1] >= 0); i++) {
         rc = go_round(p, until);
+        if (rc == 0 && i % ROUNDS == 0)
+            rc = look_up(until);
+    }
     return rc < 0 ? rc : plait_subprocess_wait(p, until);
 }
 

@@ -10,13 +10,11 @@
  */
 #include "task/coroutine.h"
 #include "base/assert.h"
-#include "family/self.h"
+#include "loop/balance.h"
 #include "loop/loop.h"
-#include "os/thread.h"
 #include "sync/debug.h"
 #include "task/census.h"
 #include "task/failure.h"
-#include "task/inspect.h"
 #include "task/local.h"
 #include "wait/wait.h"
 
@@ -36,16 +34,13 @@ struct coroutine {
 
 enum {
     ALIGNMENT = 64,
-    EXIT_MOST = 255
+    EXIT_MOST = 255,
+    SPARE_COROUTINES = 32,
+    SPARE_FRESH = 1024
 };
 
 /* For a thread: what its own plait_go starts. */
 static _Thread_local struct plait__group thread_group __attribute__((tls_model("initial-exec")));
-
-enum {
-    SPARE_COROUTINES = 32,
-    SPARE_FRESH = 1024
-};
 
 /* Of this thread, as they were left: a start takes no lock, and asks nobody. */
 static _Thread_local struct {
@@ -247,63 +242,42 @@ static void free_spare(void)
     spare.n_coroutines = spare.n_fresh = 0;
 }
 
-static int has_exit_handler, has_fork_handler; /* atomic, relaxed: twice is harmless */
-
-static void end_at_exit(void)
-{
-    /* exit handlers that run after us may start coroutines too */
-    __atomic_store_n(&has_exit_handler, 0, __ATOMIC_RELAXED);
-    plait__coroutines_end(true);
-}
-
-/* In a forked child: what this thread had started is not there. */
-static void forget_group(void)
+void plait__coroutines_forget(void)
 {
     is_ending = no_daemons = false;
     thread_group = (struct plait__group){ 0 };
-    plait__census_forget();
-}
-
-int plait__coroutine_get_loop(struct plait__loop **ret)
-{
-    if (plait__loop_here() == NULL) {
-        plait__self_keep();
-        plait_task_current(); /* in a forked child: it becomes somebody first */
-        plait__task_set_handlers();
-        if (!__atomic_exchange_n(&has_fork_handler, 1, __ATOMIC_RELAXED) &&
-            plait__os_at_fork_child(forget_group) < 0) {
-            __atomic_store_n(&has_fork_handler, 0, __ATOMIC_RELAXED);
-            return -ENOMEM;
-        }
-        /* after it, so that it comes before: the other tasks are joined when no loop needs them */
-        if (!__atomic_exchange_n(&has_exit_handler, 1, __ATOMIC_RELAXED))
-            atexit(end_at_exit);
-        plait__inspect_begin();
-    }
-    return plait__loop_get(ret);
 }
 
 /* ---- with a handle ---- */
 
-int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
-                               const plait_task_opts *opts, const void *site)
+/* With the default options. NULL: no memory. */
+static struct coroutine *create_plain(size_t stack_bytes, plait_task_fn *fn, void *arg,
+                                      const void *site)
 {
     struct origin from = { .fn = fn, .arg = arg, .site = site };
     struct plait__loop *loop = plait__loop_here();
     struct coroutine *made;
-    int rc = loop == NULL ? plait__coroutine_get_loop(&loop) : 0;
 
-    if (rc == 0)
-        rc = plait__locals_inherit(&from.locals);
-    if (rc < 0)
-        return rc;
+    if (loop == NULL && plait__coroutine_get_loop(&loop) < 0)
+        return NULL;
+    if (plait__locals_inherit(&from.locals) < 0)
+        return NULL;
     from.parent = plait_task_current();
-    made = create(loop, opts->stack_bytes, &from);
-    if (made == NULL) {
+    made = create(loop, stack_bytes, &from);
+    if (made == NULL)
         plait__locals_end(&from.locals);
+    else
+        plait__task_ref(from.parent);
+    return made;
+}
+
+int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
+                               const plait_task_opts *opts, const void *site)
+{
+    struct coroutine *made = create_plain(opts->stack_bytes, fn, arg, site);
+
+    if (made == NULL)
         return -ENOMEM;
-    }
-    plait__task_ref(from.parent);
     if ((opts->name != NULL && plait__task_set_name(&made->task, opts->name) < 0) ||
         (opts->arg_bytes > 0 && plait__task_copy_arg(&made->task, opts->arg_bytes) < 0)) {
         plait__locals_end(&made->task.locals);
@@ -319,6 +293,24 @@ int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
     return 0;
 }
 
+static int start(plait_task *task, const plait_task_opts *opts)
+{
+    (void)opts;
+    __atomic_store_n(&task->refs, 2, __ATOMIC_RELAXED); /* its own; nobody else knows it yet */
+    plait__strand_ready(&coroutine_of(task)->strand);
+    return 0;
+}
+
+int plait__coroutine_start_at(plait_task **ret, plait_task_fn *fn, void *arg, const void *site)
+{
+    struct coroutine *made = create_plain(0, fn, arg, site);
+
+    if (made == NULL)
+        return -ENOMEM;
+    *ret = &made->task;
+    return start(&made->task, NULL);
+}
+
 void plait__coroutine_enter(plait_task *task, struct plait__group *group)
 {
     struct coroutine *self = coroutine_of(task);
@@ -328,14 +320,6 @@ void plait__coroutine_enter(plait_task *task, struct plait__group *group)
     self->member.sleeper = &task->sleeper;
     plait__group_add(group);
     plait__group_begin(group, &self->member);
-}
-
-static int start(plait_task *task, const plait_task_opts *opts)
-{
-    (void)opts;
-    __atomic_store_n(&task->refs, 2, __ATOMIC_RELAXED); /* its own; nobody else knows it yet */
-    plait__strand_ready(&coroutine_of(task)->strand);
-    return 0;
 }
 
 /* Nothing but the end, or who asks the waiter to end, can make it go on. */
@@ -476,7 +460,7 @@ int plait__coroutine_go_at(struct plait__group *group, plait_task_fn *fn, const 
                              .group = group,
                              .home = loop,
                              .from = { .fn = fn, .arg = (void *)(uintptr_t)arg, .site = site } };
-    if (plait__locals_inherit(&fresh->from.locals) < 0) {
+    if (!group->is_bare && plait__locals_inherit(&fresh->from.locals) < 0) {
         put_fresh(fresh);
         return -ENOMEM;
     }
@@ -490,8 +474,10 @@ int plait__coroutine_go_at(struct plait__group *group, plait_task_fn *fn, const 
         memcpy(fresh->from.arg, arg, arg_bytes);
         fresh->is_copied = true;
     }
-    fresh->from.parent = plait_task_current();
-    plait__task_ref(fresh->from.parent);
+    if (!group->is_bare) {
+        fresh->from.parent = plait_task_current();
+        plait__task_ref(fresh->from.parent);
+    }
     plait__group_add(group);
     plait__loop_add_fresh(loop, &fresh->fresh);
     return 0;
@@ -550,6 +536,7 @@ void plait__coroutines_end(bool cancel)
 
     if (loop == NULL || coroutine_here() != NULL) /* exit in a coroutine: nobody is waited for */
         return;
+    plait__balance_leave(loop);
     wait_for_own(plait__sleeper_current(), &thread_group, cancel);
     is_ending = cancel;
     no_daemons = true;

@@ -22,6 +22,10 @@ int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
 #define plait__coroutine_create(ret, fn, arg, opts) \
     plait__coroutine_create_at(ret, fn, arg, opts, PLAIT__CALLER)
 
+/* The same with no options, and started. */
+int plait__coroutine_start_at(plait_task **ret, plait_task_fn *fn, void *arg, const void *site);
+#define plait__coroutine_start(ret, fn, arg) plait__coroutine_start_at(ret, fn, arg, PLAIT__CALLER)
+
 /* One that has not begun, and has no handle: fn(arg), with arg_bytes of arg copied unless they are
  * 0. -ENOMEM. */
 int plait__coroutine_go_at(struct plait__group *group, plait_task_fn *fn, const void *arg,
@@ -38,6 +42,8 @@ void plait__coroutine_enter(plait_task *task, struct plait__group *group);
 /* The end of this thread as a task: until no coroutine of its loop is left. Those of its group are
  * asked to end before if `cancel`. */
 void plait__coroutines_end(bool cancel);
+/* In a forked child: there are none. */
+void plait__coroutines_forget(void);
 /* The end of a job, which has a sleeper of its own: the same if the thread became a loop in it. */
 void plait__coroutines_end_job(void);
 

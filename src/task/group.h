@@ -24,6 +24,7 @@ struct plait__group {
     uint32_t count;        /* atomic, a futex word: of members, begun or not, and AWAITED */
     uint32_t is_cancelled; /* atomic: who begins from now on is asked to end at once */
     struct plait__mutex lock;
+    bool is_bare; /* const: who starts in it happens to: they have no parent, and inherit nothing */
     struct plait__list begun; /* lock: struct plait__group_member; zero before the first */
     /* const: one has ended, or never will begin, with this code (0 if it was cancelled), and is
      * still counted; NULL: nobody asks */

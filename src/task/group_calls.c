@@ -186,7 +186,7 @@ int plait__group_item_go(struct plait__group_item *item, plait_group *group, pla
 {
     int rc;
 
-    item->own = (struct plait__group){ .on_end = on_item_end };
+    item->own = (struct plait__group){ .on_end = on_item_end, .is_bare = item->is_bare };
     item->group = group;
     plait__group_add(&group->members);
     plait__mutex_lock(&group->lock);

@@ -14,6 +14,7 @@ struct plait__group_item {
     struct plait__group own; /* first */
     plait_group *group;      /* const while it runs */
     struct plait__list node; /* the group's lock: among those that have not ended */
+    bool is_bare;            /* const: it is started by whoever happens to: see plait__group */
     /* const: it has ended, or, with -ENOMEM, never will begin. Called when its place in the group is
      * free again, before the group counts it as gone; may not wait. */
     void (*on_end)(struct plait__group_item *item, int code);

@@ -533,8 +533,7 @@ void plait__commands_set_paused(bool paused)
         signal_all(SIGSTOP);
         return;
     }
-    for (size_t i = 0; i < keeper.timers.len; i++) /* all by the same amount: the order stays */
-        keeper.timers.nodes[i]->key += now - keeper.paused_ns;
+    plait__heap_shift(&keeper.timers, now - keeper.paused_ns);
     list_for_each (node, &keeper.running) { /* the pause is not part of anybody's time */
         struct kept *kept = plait__list_entry(node, struct kept, node);
         kept->started_ns += now - keeper.paused_ns;

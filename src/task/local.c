@@ -90,6 +90,7 @@ static uint64_t get_id(plait_local *local)
 
 static void end_with_thread(void)
 {
+    ends_with_thread = false; /* what is set from now on has an end too */
     plait__locals_end(&thread_locals);
 }
 
@@ -190,11 +191,9 @@ void plait__locals_leave_thread(void)
     plait__locals_end(&thread_locals);
 }
 
-void plait__locals_enter_process(const plait_task *task)
+void plait__locals_enter_process(void)
 {
-    const plait_task *parent = task->parent;
-    bool is_coroutine = parent != NULL && parent->kind == PLAIT_COROUTINE;
-    struct plait__locals *from = is_coroutine ? parent->locals : thread_locals;
+    struct plait__locals *from = thread_locals;
 
     thread_locals = NULL; /* the parent's: it destroys them */
     inherit(&from, &thread_locals);

@@ -17,10 +17,11 @@ void plait__locals_end(struct plait__locals **locals);
  * and tells which there were. */
 struct plait__locals *plait__locals_swap(struct plait__locals *with);
 
-/* This thread runs that task from now on: it has its inherited ones. */
+/* This thread runs that task from now on: it has its inherited ones. Or, in a child that a coroutine
+ * has forked: it is that, and those of the thread are the parent's. */
 void plait__locals_enter_thread(plait_task *task);
 void plait__locals_leave_thread(void);
 /* This process was forked to be that task. It inherits from its parent, or has none. */
-void plait__locals_enter_process(const plait_task *task);
+void plait__locals_enter_process(void);
 
 #endif

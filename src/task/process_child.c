@@ -100,6 +100,6 @@ static void pass_gate(struct plait__start *start)
 void plait__process_live(struct plait__start *start)
 {
     pass_gate(start);
-    plait__locals_enter_process(start->task);
+    plait__locals_enter_process();
     plait__live(start->task);
 }

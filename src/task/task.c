@@ -393,6 +393,11 @@ int plait__task_call_table(plait_task *task)
 void plait__task_set_ended(plait_task *task, const plait_outcome *outcome)
 {
     task->outcome = *outcome;
+    /* acquire: whoever let go has done so. Who waits has a reference, so nobody does */
+    if (__atomic_load_n(&task->refs, __ATOMIC_ACQUIRE) == 1) {
+        __atomic_store_n(&task->state, PLAIT__TASK_ENDED, __ATOMIC_RELEASE);
+        return;
+    }
     /* release: pairs with the acquire in has_ended, so that who sees the end sees the outcome */
     if (__atomic_exchange_n(&task->state, PLAIT__TASK_ENDED, __ATOMIC_ACQ_REL) ==
         PLAIT__TASK_AWAITED)

@@ -3,6 +3,7 @@
  */
 #include "base/opts.h"
 #include "family/self.h"
+#include "loop/loop.h"
 #include "os/fd.h"
 #include "task/coroutine.h"
 #include "task/keeper.h"
@@ -65,8 +66,11 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
 {
     plait_task_opts ours;
     plait_task *task = NULL;
-    int rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
+    int rc;
 
+    if (kind == PLAIT_COROUTINE && opts == NULL && ret != NULL && fn != NULL)
+        return plait__coroutine_start(ret, fn, arg);
+    rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
     if (rc < 0)
         return rc;
     if (ret == NULL || (fn == NULL) == (ours.table == NULL) || kind < PLAIT_PROCESS ||
@@ -105,11 +109,20 @@ static int check_ours(const plait_task *task)
     return task->is_main || task->owner != plait__self_pid() ? -ECHILD : 0;
 }
 
+static bool is_current(const plait_task *task)
+{
+    const struct plait__strand *strand = plait__strand_here();
+
+    if (strand != NULL && strand->task != NULL)
+        return task == strand->task;
+    return task->kind != PLAIT_COROUTINE && task == plait_task_current();
+}
+
 int plait_task_join(plait_task *task, plait_deadline until)
 {
     int rc;
 
-    if (task != NULL && task == plait_task_current())
+    if (task != NULL && is_current(task))
         return -EDEADLK;
     rc = check_ours(task);
     return rc < 0 ? rc : task->ops->join(task, until);

@@ -417,7 +417,7 @@ static int submit_some(void *arg)
 
 static int map_some(void *arg)
 {
-    long in[EACH] = { 1, 2, 3, 4, 5 }, out[EACH];
+    long in[EACH] = { 1, 2, 3, 4, 5 }, out[EACH] = { 0 };
     int rc;
 
     (void)arg;

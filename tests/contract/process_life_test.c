@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -310,6 +311,95 @@ TEST(a_daemon_may_have_children_which_end_with_it)
     CHECK_INT(waitpid(program, &status, 0), program);
     close(life[1]);
     CHECK_INT(test_read(life[0], &byte, 1), 0);
+}
+
+/* ---- out of memory ---- */
+
+static const char *group; /* a control group of memory, version 1 or 2 */
+
+static bool write_to(const char *file, const char *text)
+{
+    char path[256];
+    FILE *to;
+    bool is_written;
+
+    snprintf(path, sizeof path, "%s/%s", group, file);
+    to = fopen(path, "we");
+    if (to == NULL)
+        return false;
+    is_written = fputs(text, to) >= 0;
+    return fclose(to) == 0 && is_written;
+}
+
+static bool enter_small_group(void)
+{
+    static char path[128];
+    const char *above[] = { "/sys/fs/cgroup/memory", "/sys/fs/cgroup" };
+
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/plait-test-%d", above[i], (int)getpid());
+        group = path;
+        if (mkdir(path, 0700) < 0)
+            continue;
+        if ((write_to("memory.limit_in_bytes", "33554432") || write_to("memory.max", "33554432")) &&
+            write_to("cgroup.procs", "0"))
+            return true;
+        rmdir(path);
+    }
+    return false;
+}
+
+static int use_memory(void *arg)
+{
+    volatile char *bytes = mmap(NULL, 256 << 20, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (bytes == MAP_FAILED)
+        return 1;
+    for (size_t i = 0; i < (size_t)256 << 20; i += 4096)
+        bytes[i] = *(char *)arg;
+    return 0;
+}
+
+static void run_out_of_memory(void)
+{
+    char one[] = "1";
+
+    plait_outcome end = finish(start(PLAIT_PROCESS, use_memory, one, (plait_task_opts){ 0 }));
+    CHECK_INT(end.kind, PLAIT_SIGNALLED);
+    CHECK_INT(end.signal, SIGKILL);
+    CHECK(end.out_of_memory);
+    end = finish(start(PLAIT_PROCESS, use_memory, one, (plait_task_opts){ .tree = true }));
+    CHECK(end.signal == SIGKILL && end.out_of_memory);
+    /* a kill of another's, later, is another matter */
+    plait_task *task = start(PLAIT_PROCESS, serve, NULL, (plait_task_opts){ 0 });
+    CHECK_INT(kill(plait_task_id(task), SIGKILL), 0);
+    end = finish(task);
+    CHECK(end.signal == SIGKILL && !end.out_of_memory);
+}
+
+TEST(what_the_kernel_kills_for_want_of_memory_says_so)
+{
+    char path[128];
+    int status;
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        if (!enter_small_group())
+            _exit(77);
+        run_out_of_memory();
+        exit(0);
+    }
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    snprintf(path, sizeof path, "/sys/fs/cgroup/memory/plait-test-%d", (int)pid);
+    for (int i = 0; i < 2;
+         i++, snprintf(path, sizeof path, "/sys/fs/cgroup/plait-test-%d", (int)pid))
+        while (rmdir(path) < 0 && errno == EBUSY) /* the keeper is on its way out */
+            usleep(1000);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        test_skip("no control group of memory can be made here");
+    CHECK_INT(status, 0);
 }
 
 /* ---- ten thousand starts ---- */

@@ -5,6 +5,7 @@
 
 #include "test.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -170,4 +171,31 @@ TEST(the_end_of_the_thread_that_forked_it_is_not_that_of_the_process)
         CHECK_INT(end.code, 7);
         plait_task_destroy(task);
     }
+}
+
+static void compute(void *arg)
+{
+    __atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+}
+
+/* GCC's OpenMP keeps its threads: a program that has used it once has them for ever. */
+TEST(a_program_with_openmp_forks)
+{
+    void (*parallel)(void (*fn)(void *arg), void *arg, unsigned threads, unsigned flags);
+    void *library = dlopen("libgomp.so.1", RTLD_NOW);
+    plait_task *task = NULL;
+    int n = 0;
+
+    if (library == NULL)
+        test_skip("there is no libgomp");
+    *(void **)&parallel = dlsym(library, "GOMP_parallel");
+    CHECK(parallel != NULL);
+    CHECK_INT(plait_keeper_start(), 0);
+    CHECK_INT(plait_queue_create(&queue, NULL), 0);
+    parallel(compute, &n, 4, 0);
+    CHECK(n > 1);
+    plait_log_set(keep_message, NULL, PLAIT_LOG_WARNING);
+    CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, live, NULL, NULL), PLAIT_ETHREADS);
+    start_many(2, false);
+    parallel(compute, &n, 4, 0); /* and goes on */
 }

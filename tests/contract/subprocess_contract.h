@@ -141,28 +141,44 @@ CLAIM(much_goes_both_ways_without_a_standstill)
 
 CLAIM(a_deadline_loses_nothing_and_a_later_call_goes_on)
 {
-    plait_subprocess *p =
-        start_piped("echo one; read line; printf %s \"$line\"; cat", (plait_subprocess_opts){ 0 });
+    int gate[2];
+    char line[64], *input = calloc(1, MUCH);
     size_t n = 0;
-    char *input = calloc(1, MUCH);
 
     CHECK(input != NULL);
-    /* nobody has given input, so the program stands: what it said first is there by and by */
-    CHECK_INT(kill(plait_subprocess_pid(p), 0), 0);
+    CHECK_INT(pipe2(gate, O_CLOEXEC), 0);
+    plait_process_opts process = {
+        .in = PLAIT_FD_PIPE, .out = PLAIT_FD_PIPE, .keep_fds = &gate[0], .n_keep_fds = 1
+    };
+    snprintf(line, sizeof line, "echo one; read l <&%d; cat", gate[0]);
+    plait_subprocess *p = start_line(line, (plait_subprocess_opts){ .process = &process });
     memset(input, 'x', MUCH);
-    memcpy(input, "two\n", 4);
     for (int i = 0; n < 4; i++) {
         CHECK_INT(plait_subprocess_communicate(p, i == 0 ? input : NULL, i == 0 ? MUCH : 0,
                                                plait_after_ms(1)),
                   -ETIMEDOUT);
         plait_subprocess_output(p, &n);
     }
+    CHECK_INT(n, 4);
     CHECK_INT(plait_subprocess_communicate(p, input, MUCH, PLAIT_NOWAIT), -EINVAL);
+    close(gate[1]);
     CHECK_INT(plait_subprocess_communicate(p, NULL, 0, PLAIT_FOREVER), 0);
-    CHECK(strncmp(plait_subprocess_output(p, &n), "one\ntwoxxx", 10) == 0);
-    CHECK_INT(n, MUCH + 3);
+    CHECK(strncmp(plait_subprocess_output(p, &n), "one\nxxx", 7) == 0);
+    CHECK_INT(n, MUCH + 4);
     plait_subprocess_destroy(p);
+    close(gate[0]);
     free(input);
+}
+
+CLAIM(a_program_that_never_pauses_is_left_at_the_deadline)
+{
+    plait_process_opts process = { .out = PLAIT_FD_PIPE };
+    plait_subprocess *p = start_line(
+        "exec yes", (plait_subprocess_opts){ .process = &process, .max_bytes = 512 * 1024 * 1024 });
+
+    CHECK_INT(plait_subprocess_communicate(p, NULL, 0, plait_after_ms(1)), -ETIMEDOUT);
+    CHECK_INT(plait_subprocess_communicate(p, NULL, 0, PLAIT_NOWAIT), -ETIMEDOUT);
+    plait_subprocess_destroy(p);
 }
 
 CLAIM(a_program_that_does_not_read_raises_nothing)

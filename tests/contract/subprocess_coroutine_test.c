@@ -38,6 +38,20 @@ TEST(the_others_run_while_one_waits)
     plait_task_destroy(turns);
 }
 
+TEST(the_others_run_while_a_program_never_pauses)
+{
+    plait_process_opts process = { .out = PLAIT_FD_PIPE };
+    plait_subprocess *p = start_line(
+        "exec yes", (plait_subprocess_opts){ .process = &process, .max_bytes = 32 * 1024 * 1024 });
+    plait_task *turns = NULL;
+
+    CHECK_INT(plait_task_start(&turns, PLAIT_COROUTINE, take_turns, NULL, NULL), 0);
+    CHECK_INT(plait_subprocess_communicate(p, NULL, 0, PLAIT_FOREVER), -EMSGSIZE);
+    CHECK(n_turns > 0);
+    plait_subprocess_destroy(p);
+    plait_task_destroy(turns);
+}
+
 /* Each feeds the one that reads what it says: they would stand still one after the other. */
 static int pass_on(void *arg)
 {

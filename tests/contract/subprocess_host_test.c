@@ -6,6 +6,7 @@
 #include "subprocess_support.h"
 
 #include "os/probe.h"
+#include "os/sanitize.h"
 #include "task/crew.h"
 #include "task/keeper.h"
 #include <pthread.h>
@@ -116,10 +117,11 @@ TEST(it_begins_with_no_signal_blocked_or_handled)
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
     signal(SIGUSR2, note);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
-    CHECK_INT(plait_run(argv, &opts, &result, PLAIT_FOREVER), 0);
+    CHECK(plait_run(argv, &opts, &result, PLAIT_FOREVER) >= 0);
     for (int i = 0; i < 3; i++)
         if (strstr(result.out, wanted[i]) == NULL)
             test_fail(__FILE__, __LINE__, "no %s in %s", wanted[i], result.out);
@@ -168,7 +170,7 @@ TEST(no_descriptor_gets_into_the_program_of_another_thread)
         pthread_join(threads[i], NULL);
 }
 
-static long peak_kib(void)
+static long resident_kib(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
     long pages = 0;
@@ -194,11 +196,13 @@ TEST_LIMIT(many_starts_leave_nothing_behind, 60)
         CHECK_INT(plait_run(none, &opts, &result, PLAIT_FOREVER), -ENOENT);
         if (i == n / 3) {
             n_fds = count_fds();
-            kib = peak_kib();
+            kib = resident_kib();
         }
     }
     CHECK_INT(count_fds(), n_fds);
-    CHECK(peak_kib() <= kib + 64);
+#ifndef PLAIT__ASAN /* which keeps what is freed */
+    CHECK(resident_kib() <= kib + 64);
+#endif
     CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
 }
 
