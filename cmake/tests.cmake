@@ -84,8 +84,12 @@ foreach(label contract fault)
     endforeach()
 endforeach()
 
-# Stepped tests: bound at the start, so that no step is the dynamic linker's.
+# Stepped tests: bound at the start, so that no step is the dynamic linker's. One has an _exit of its own, which no static
+# program can have, as those for another architecture are; they could not be stepped there anyway.
 file(GLOB files CONFIGURE_DEPENDS tests/stress/*_test.c)
+if(CMAKE_CROSSCOMPILING)
+    set(files "")
+endif()
 foreach(file ${files})
     plait_test_program(${file} stress)
     cmake_path(GET file STEM name)

@@ -18,10 +18,9 @@ int main(int argc, char **argv)
     plait_task_opts opts = { .daemon = true };
 
     plait_init(&argc, &argv);
+    puts("main starts both, and ends");
     if (plait_task_start(&daemon, PLAIT_PROCESS, work, &an_hour, &opts) < 0 ||
         plait_task_start(&other, PLAIT_PROCESS, work, &no_time, NULL) < 0)
         return 1;
-    puts("main ends");
-    fflush(stdout);
     return 0; /* now `other` is waited for, and `daemon` is killed */
 }

@@ -25,7 +25,13 @@
 
 PLAIT_BEGIN
 
-/* How a process is made. */
+/* How a process is made.
+ *
+ * A fork has all memory of its caller and is refused beside other threads. A spawned process has none
+ * but the family's heap: it is the program again, and costs an exec. One of the forkserver has the
+ * memory that the program had when its keeper was made (plait_keeper_start), and costs a fork of that
+ * one, however large the caller has become. Neither cares for the caller's threads, if the keeper was
+ * made before them. */
 typedef enum plait_start_method {
     PLAIT_START_DEFAULT = 0,    /* what the program has chosen; else fork */
     PLAIT_START_FORK = 1,       /* a copy of the caller, with its memory as it is now */

@@ -22,8 +22,10 @@
  * meaning.
  *
  * Processes are forked from the caller and see its memory as it was. That needs a program without
- * other threads; with others, PLAIT_ETHREADS. Each one is registered with the keeper before its
- * function is entered: when the caller's process dies, even by SIGKILL, the task is killed too.
+ * other threads; with others, PLAIT_ETHREADS. The start methods of plait/process.h do not copy the
+ * caller: PLAIT_START_SPAWN and PLAIT_START_FORKSERVER work beside threads. Each process is registered
+ * with the keeper before its function is entered: when the caller's process dies, even by SIGKILL, the
+ * task is killed too.
  *
  * At exit (a return from main, or exit) threads are joined, then processes that are daemons are
  * killed, then the other processes are joined.
@@ -116,14 +118,19 @@ typedef struct plait_outcome {
  *   kind      PLAIT_PROCESS, PLAIT_THREAD or PLAIT_COROUTINE.
  *   fn        the function to run; NULL with opts->table. A process sees the caller's memory as it is now. stdout and
  *             stderr are flushed before a process is forked, and after its function has returned.
- *   arg       handed to fn; belongs to the task from success on.
+ *   arg       handed to fn; belongs to the task from success on. A process that is not forked from the
+ *             caller finds no memory of it but the family's heap: NULL, a pointer into that, or bytes
+ *             (opts->arg_bytes).
  *   opts      options, or NULL.
- *   Blocks    no longer than a fork of this process takes.
- *   From      any task; a process from the only thread of a program. Not from a signal handler.
+ *   Blocks    no longer than a fork of this process takes; with PLAIT_START_SPAWN until the new
+ *             process has come to its plait_init.
+ *   From      any task; a process that is forked, from the only thread of a program. Not from a signal
+ *             handler.
  *   Errors    -EINVAL         ret or fn is NULL (or neither or both of fn and table are there),
  *                             kind is none of the kinds, the stack is too small, or an option makes
  *                             no sense.
- *             -ENOTSUP        an option that this kind does not have.
+ *             -ENOTSUP        an option that this kind, or this start method, does not have; or
+ *                             PLAIT_START_SPAWN without plait_init, which the log says.
  *             PLAIT_ETHREADS  a process, or a keeper for it, is needed while other threads exist:
  *                             start processes before threads.
  *             PLAIT_EKEEPER   the keeper died at this moment, and the new one too; nothing was
@@ -133,7 +140,14 @@ typedef struct plait_outcome {
  *             -ENOMEM         no memory.
  *             -E2BIG          opts is larger than this library knows and sets what it does not
  *                             know.
- *             -ENOENT         the directory, the user or the group does not exist. What else can
+ *             -EBUSY          PLAIT_START_FORKSERVER: the keeper was made without the family's heap, and
+ *                             runs commands.
+ *             -EADDRINUSE     PLAIT_START_SPAWN: eight new processes had something else at the
+ *                             addresses of the family's heap.
+ *             -ENOEXEC        PLAIT_START_SPAWN: the new process ended before its plait_init.
+ *             -ESTALE         PLAIT_START_SPAWN: the library on disk is another build by now.
+ *             -ENOENT         the directory, the user or the group does not exist, or a spawned
+ *                             process cannot load the library that fn is in. What else can
  *                             be wrong with opts->process, the kernel says (-EPERM, -EACCES, …);
  *                             plait's log names the step that failed.
  *   Fork      a child may start tasks of its own; it has none of its parent's.

@@ -24,14 +24,6 @@ static struct plait__own_call *call_at(struct plait__list *node)
     return plait__list_entry(node, struct plait__own_call, waiting.node);
 }
 
-void plait__own_finish(struct plait__own_queue *queue, struct plait__own_call *call, ssize_t result)
-{
-    call->result = result;
-    queue->n_waiting--;
-    if (plait__waiting_wake(&call->waiting, &queue->later))
-        queue->n_inside--;
-}
-
 /* False: it goes on waiting. */
 static bool try_again(struct plait__own_queue *queue, struct plait__own_call *call)
 {
@@ -100,7 +92,8 @@ void plait__own_serve_all(struct plait__own_queue *queue)
 }
 
 /* Most waits of a thread are shorter than a sleep. The lock is given back and taken again. */
-static ssize_t spin(struct plait__own_queue *queue, struct plait__own_call *call)
+static __attribute__((noinline)) ssize_t spin(struct plait__own_queue *queue,
+                                              struct plait__own_call *call)
 {
     ssize_t rc = -EAGAIN;
 

@@ -124,6 +124,12 @@ static inline int plait__own_lock(struct plait__own_queue *queue)
     return 0;
 }
 
+/* The same for the thread that the queue belongs to. False: nothing is said. */
+static inline bool plait__own_lock_at_home(struct plait__own_queue *queue)
+{
+    return queue->owner == plait__self_kept_pid() && plait__home_try(&queue->lock);
+}
+
 static inline void plait__own_unlock(struct plait__own_queue *queue)
 {
     const uint32_t *later = queue->later;
@@ -153,9 +159,17 @@ ssize_t plait__own_go_on(struct plait__own_queue *queue, struct plait__own_call 
 /* It was tried with the lock, which is given back. */
 ssize_t plait__own_wait(struct plait__own_queue *queue, struct plait__own_call *call,
                         plait_deadline until);
+
 /* One that waits is done. */
-void plait__own_finish(struct plait__own_queue *queue, struct plait__own_call *call,
-                       ssize_t result);
+static inline void plait__own_finish(struct plait__own_queue *queue, struct plait__own_call *call,
+                                     ssize_t result)
+{
+    call->result = result;
+    queue->n_waiting--;
+    if (plait__waiting_wake(&call->waiting, &queue->later))
+        queue->n_inside--;
+}
+
 uint64_t plait__own_unfinished(const struct plait__own_queue *queue);
 
 /* ---- items (queue_own_items.c) ---- */

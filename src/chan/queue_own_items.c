@@ -248,24 +248,37 @@ static __attribute__((noinline)) int put_slowly(struct plait__own_queue *queue, 
                            : (int)plait__own_go_on(queue, &call, until);
 }
 
-int plait__own_put(plait_queue *handle, unsigned lane, const void *bytes, size_t n,
-                   plait_deadline until)
+/* With the lock, which is given back. */
+static inline int put_locked(struct plait__own_queue *queue, unsigned lane, const void *bytes,
+                             size_t n, plait_deadline until)
 {
-    struct plait__own_queue *queue = plait__own_of(handle);
-    int rc;
-
-    if (lane >= queue->n_lanes)
-        return -EINVAL;
-    if (n > queue->max_item_bytes)
-        return -EMSGSIZE;
-    rc = plait__own_lock(queue);
-    if (rc < 0)
-        return rc;
     if (!hand_over(queue, bytes, n))
         return put_slowly(queue, lane, bytes, n, until);
     plait__own_serve(queue);
     plait__own_unlock(queue);
     return 0;
+}
+
+static __attribute__((noinline)) int put_elsewhere(struct plait__own_queue *queue, unsigned lane,
+                                                   const void *bytes, size_t n,
+                                                   plait_deadline until)
+{
+    int rc = plait__own_lock(queue);
+
+    return rc < 0 ? rc : put_locked(queue, lane, bytes, n, until);
+}
+
+int plait__own_put(plait_queue *handle, unsigned lane, const void *bytes, size_t n,
+                   plait_deadline until)
+{
+    struct plait__own_queue *queue = plait__own_of(handle);
+
+    if (lane >= queue->n_lanes)
+        return -EINVAL;
+    if (n > queue->max_item_bytes)
+        return -EMSGSIZE;
+    return plait__own_lock_at_home(queue) ? put_locked(queue, lane, bytes, n, until)
+                                          : put_elsewhere(queue, lane, bytes, n, until);
 }
 
 int plait__own_reserve(plait_queue *handle, void **ret, size_t n, plait_deadline until)

@@ -34,13 +34,19 @@ void plait__self_keep(void);
 /* Only for the next function. */
 pid_t plait__self_find_pid(void);
 
+/* 0: it is not kept yet. */
+static inline pid_t plait__self_kept_pid(void)
+{
+    /* relaxed: all threads of a process store the same */
+    return (pid_t)__atomic_load_n(&plait__myself()->pid, __ATOMIC_RELAXED);
+}
+
 /* The id of this process, also in a forked child; in most cases without a system call. */
 static inline pid_t plait__self_pid(void)
 {
-    /* relaxed: all threads of a process store the same */
-    uint32_t pid = __atomic_load_n(&plait__myself()->pid, __ATOMIC_RELAXED);
+    pid_t pid = plait__self_kept_pid();
 
-    return pid != 0 ? (pid_t)pid : plait__self_find_pid();
+    return pid != 0 ? pid : plait__self_find_pid();
 }
 
 #endif

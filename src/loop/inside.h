@@ -31,9 +31,9 @@ struct plait__loop {
     bool is_hungry;         /* atomic, the shelf's lock to set it; relaxed look by the loop */
     struct plait__loop *next_hungry; /* the shelf's lock */
     bool is_draining;                /* the root waits until no strand is left */
-    bool lacks_stacks;               /* nothing fresh can begin until a strand ends */
-    bool is_leaving;                 /* the running strand has ended, and still has its stack */
-    struct plait__strand *ended;     /* left its stack; whoever runs next frees it */
+    bool lacks_stacks; /* nothing fresh can begin until a strand ends; tried again now and then */
+    bool is_leaving;   /* the running strand has ended, and still has its stack */
+    struct plait__strand *ended; /* left its stack; whoever runs next frees it */
     struct plait__list strands;
     size_t n_strands;
     struct plait__heap timers; /* has room for all strands */

@@ -7,7 +7,11 @@
 #ifndef PLAIT__OS_BARRIER_H
 #define PLAIT__OS_BARRIER_H
 
-/* Before the first one, once in each process. 0; -errno: there is none. */
+#include <stdbool.h>
+
+/* Does the kernel know it? Ask the probe instead. */
+bool plait__os_barrier_works(void);
+/* Before the first one, once in each process. 0, -errno. */
 int plait__os_barrier_prepare(void);
 void plait__os_barrier(void);
 

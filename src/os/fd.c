@@ -283,6 +283,11 @@ ssize_t plait__os_channel_recv(int channel, void *bytes, size_t cap, int *ret_fd
     return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
+void plait__os_channel_stop_receiving(int channel)
+{
+    shutdown(channel, SHUT_RD);
+}
+
 int64_t plait__os_fd_limit(void)
 {
     struct rlimit limit;

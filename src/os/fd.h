@@ -66,6 +66,9 @@ int plait__os_channel_send(int channel, const void *bytes, size_t n, const int *
  * of them when this process has no room for all. Never blocks. */
 ssize_t plait__os_channel_recv(int channel, void *bytes, size_t cap, int *ret_fds, size_t *ret_n);
 
+/* Whoever sends from now on is told -EPIPE; what was sent before can be received. */
+void plait__os_channel_stop_receiving(int channel);
+
 /* How many descriptors this process may have: the soft limit. */
 int64_t plait__os_fd_limit(void);
 /* Columns of the terminal behind fd; 0 when it is none. */

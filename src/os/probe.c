@@ -3,6 +3,7 @@
  */
 #include "os/probe.h"
 #include "base/env.h"
+#include "os/barrier.h"
 #include "os/call_numbers.h"
 #include "os/pidfd.h"
 #include "os/uring_setup.h"
@@ -33,6 +34,8 @@ static const struct plait__probe probes[PLAIT__PROBE_COUNT] = {
                                 "a loop asks for all its descriptors by one call; without: by epoll, one by one" },
     [PLAIT__PROBE_IO_URING_FUTEX] = { "io_uring_futex", "6.7",
                                       "a loop waits for words and descriptors by itself; without: with a helper thread" },
+    [PLAIT__PROBE_MEMBARRIER] = { "membarrier", "4.14",
+                                  "the thread that made a queue of one process needs no lock; without: a mutex" },
 };
 
 /* Per probe: 0 not asked yet, else one of these. Threads may ask at the same time: both find the
@@ -84,6 +87,8 @@ static bool ask_kernel(enum plait__probe_id id)
         return plait__os_uring_works();
     case PLAIT__PROBE_IO_URING_FUTEX:
         return plait__os_uring_has_futexes();
+    case PLAIT__PROBE_MEMBARRIER:
+        return plait__os_barrier_works();
     case PLAIT__PROBE_COUNT:
         break;
     }

@@ -62,7 +62,7 @@ struct plait__job {
      * the portion before ended in, and fills in, out, n and results anew. False: there are no more
      * items, or `more` is false; n is 0. Only where ops->refills. */
     bool (*refill)(struct plait__job *job, bool more);
-    void *executor;    /* what the executor keeps with it */
+    void *executor;    /* what the executor keeps with it; of a pool of threads atomic */
     uint32_t slot;     /* so too */
     uint64_t ticket;   /* so too */
     bool is_copied_in; /* the executor copied the input: the caller's may go */

@@ -45,10 +45,12 @@ static void reset(void)
     lock = (struct plait__mutex){ 0 };
 }
 
-/* Coroutines are waited for when their thread ends, and these would stay. */
+/* Coroutines are waited for when their thread ends, and these would stay; but not by an exit in one
+ * of them. */
 static void end_coroutines(void)
 {
-    if (pool_owner != plait__self_pid() || pool_for_all->kind != PLAIT_COROUTINE)
+    if (pool_owner != plait__self_pid() || pool_for_all->kind != PLAIT_COROUTINE ||
+        plait_task_kind(plait_task_current()) == PLAIT_COROUTINE)
         return;
     plait_pool_destroy(pool_for_all);
     pool_for_all = NULL; /* no more calls can be begun */

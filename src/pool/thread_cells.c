@@ -45,7 +45,8 @@ struct plait__cell *plait__cell_get(struct plait__cells *cells, struct plait__jo
     if (cell == NULL && (cell = get_more(cells)) == NULL)
         return NULL;
     cells->free = cell->next;
-    job->executor = cell;
+    /* atomic: one that is queued again may be looked at meanwhile; the partner is plait__gang_claim */
+    __atomic_store_n(&job->executor, cell, __ATOMIC_RELEASE);
     /* release: the partner is the claim; others may have kept this cell from an earlier job of it */
     __atomic_store_n(&cell->job, job, __ATOMIC_RELEASE);
     return cell;

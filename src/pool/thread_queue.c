@@ -236,7 +236,8 @@ struct plait__job *plait__gang_get(struct plait__worker *worker)
 bool plait__gang_claim(struct plait__gang *gang, struct plait__worker *worker,
                        struct plait__job *job)
 {
-    struct plait__cell *cell = job->executor;
+    /* acquire: the partner is plait__cell_get. If it is not the job's any more, the claim fails. */
+    struct plait__cell *cell = __atomic_load_n(&job->executor, __ATOMIC_ACQUIRE);
     bool is_ours = plait__cell_holds(cell, job);
 
     if (is_ours && __atomic_load_n(&job->slot, __ATOMIC_RELAXED) & PLAIT__JOB_FROM_AFAR)

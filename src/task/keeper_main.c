@@ -80,12 +80,17 @@ static void obey(const struct keeper_request *request, const int *fds, size_t n_
     }
 }
 
+static bool read_requests(void);
+
 /* The owner is gone: nothing below may outlive it. */
 static void end_everything(void)
 {
     struct plait__fd child = { .fd = keeper.signals, .wanted = PLAIT__FD_READ };
     int met;
 
+    /* a child of the owner's that registers itself only now is told that nobody hears it */
+    plait__os_channel_stop_receiving(keeper.channel);
+    read_requests();
     plait__keeper_guards_kill(&keeper.guards);
     for (int in_vain = 0; in_vain<KILLS_IN_VAIN; in_vain = met> 0 ? 0 : in_vain + 1) {
         if (!plait__commands_kill_all(&met))

@@ -74,6 +74,7 @@ int plait__order_make(struct plait__order **ret, const plait_task *task,
     order->start_method = plait__start_method();
     order->parent_name = own;
     set_parent(order, task->parent);
+    plait__task_path(task, order->path);
     memcpy(order->names, name, own);
     memcpy(order->names + own, parent, strlen(parent) + 1);
     if (opts->arg_bytes > 0)
@@ -147,6 +148,8 @@ void plait__order_live(struct plait__order *order)
         _exit(1);
     parent->owner = task->owner = order->owner; /* who alone may wait for them and end them */
     parent->parent = NULL;
+    parent->number = task->number = 0; /* they are in the path */
+    plait__tasks_root(order->path);
     parent->id = order->parent_id;
     task->parent = parent;
     task->verdict = &order->verdict;

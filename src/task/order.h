@@ -9,6 +9,7 @@
 #define PLAIT__TASK_ORDER_H
 
 #include "os/process.h"
+#include "task/task.h"
 #include "task/verdict.h"
 #include <plait/process.h>
 #include <plait/task.h>
@@ -33,6 +34,7 @@ struct plait__order {
     uint32_t parent_id;
     plait_start_method start_method; /* what the program has chosen */
     size_t parent_name;              /* where that begins in `names`, behind the task's own */
+    char path[PLAIT__PATH_BYTES];
     char names[];
 };
 

@@ -133,7 +133,21 @@ static char **make_environment(char *const *from, char *ours)
 struct first {
     int keeper;
     int stays[2]; /* what the exec shall not close */
+    char *pid;    /* where in the environment the child writes who it is */
 };
+
+/* So that the process which was meant knows itself, and its children do not take themselves for it. */
+static void write_pid(char *to)
+{
+    char digits[16];
+    int n = 0;
+
+    for (pid_t rest = getpid(); rest > 0; rest /= 10)
+        digits[n++] = (char)('0' + rest % 10);
+    while (n > 0)
+        *to++ = digits[--n];
+    *to = '\0';
+}
 
 /* In the child, in its caller's memory: calls nothing but the kernel. */
 static int do_first(void *arg)
@@ -143,18 +157,19 @@ static int do_first(void *arg)
     for (int i = 0; i < 2; i++)
         if (fcntl(first->stays[i], F_SETFD, 0) < 0)
             return -errno;
+    write_pid(first->pid);
     return plait__keeper_guard_self(first->keeper, 0);
 }
 
 /* With all that has to be given back again. */
-static pid_t spawn(struct plait__spawn *spawn, struct plait__child_plan *plan,
-                   const struct first *first, const char **ret_step)
+static pid_t spawn(struct plait__spawn *spawn, struct plait__child_plan *plan, struct first *first,
+                   const char **ret_step)
 {
-    char ours[sizeof PLAIT__REEXEC_ENV + 16];
+    char ours[sizeof PLAIT__REEXEC_ENV + 32];
     char **environment;
     pid_t pid = -ENOMEM;
 
-    snprintf(ours, sizeof ours, PLAIT__REEXEC_ENV "%d", first->stays[0]);
+    first->pid = ours + snprintf(ours, sizeof ours, PLAIT__REEXEC_ENV "%d.", first->stays[0]);
     environment = make_environment(spawn->envp, ours);
     spawn->stack = plait__os_spawn_stack();
     spawn->envp = environment;
@@ -180,7 +195,8 @@ pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret
     if (pid == 0) {
         pid = open_channel(channel, what);
         if (pid == 0) {
-            struct first first = { what->keeper, { channel[1], plait__family()->shared.fd } };
+            struct first first = { .keeper = what->keeper,
+                                   .stays = { channel[1], plait__family()->shared.fd } };
             struct plait__spawn this_program = { .file = "/proc/self/exe",
                                                  .argv = arguments,
                                                  .envp = environ,
@@ -206,23 +222,34 @@ pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret
 
 /* ---- in the new process ---- */
 
-/* The message that waits for us, and its channel. False: there is none. */
-static bool find_message(struct plait__reexec_message *ret, int *ret_channel)
+/* Is it this very process that was spawned? Its channel. */
+static bool was_spawned(int *ret_channel)
 {
     const char *text = secure_getenv("PLAIT_SPAWN"); /* a stranger commands no set-uid program */
-    struct plait__packet packet = { .parts = { { ret, sizeof *ret } }, .n_parts = 1 };
     char *end;
     long fd;
 
     if (text == NULL)
         return false;
     fd = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || fd < 3 || fd > INT32_MAX || !plait__os_is_channel((int)fd) ||
-        plait__os_channel_maker((int)fd) != getppid())
+    if (end == text || *end != '.' || fd < 3 || fd > INT32_MAX ||
+        strtol(end + 1, NULL, 10) != getpid())
         return false;
     *ret_channel = (int)fd;
-    return plait__os_packet_recv((int)fd, &packet, PLAIT__PACKET_LOOK) == (ssize_t)sizeof *ret &&
-           ret->magic == MAGIC && ret->bytes == sizeof *ret && ret->owner == getppid();
+    return true;
+}
+
+/* 0; -1: there is none, or its sender is dead and the keeper may not have heard of us any more. */
+static int look_at_message(int channel, struct plait__reexec_message *ret)
+{
+    struct plait__packet packet = { .parts = { { ret, sizeof *ret } }, .n_parts = 1 };
+    bool is_one =
+        plait__os_is_channel(channel) &&
+        plait__os_packet_recv(channel, &packet, PLAIT__PACKET_LOOK) == (ssize_t)sizeof *ret &&
+        ret->magic == MAGIC && ret->bytes == sizeof *ret;
+
+    return is_one && ret->owner == getppid() && plait__os_channel_maker(channel) == ret->owner ? 0
+                                                                                               : -1;
 }
 
 /* One that is left unread would break the channel when we close it. */
@@ -249,8 +276,12 @@ void plait__reexec_enter(void)
     int channel;
     int32_t answer;
 
-    if (!find_message(&message, &channel))
+    if (!was_spawned(&channel))
         return;
+    /* from here on we are what the message says, or nothing. Never the program from its beginning:
+     * it would do once more what it has done, and spawn again */
+    if (look_at_message(channel, &message) < 0)
+        _exit(1);
     unsetenv("PLAIT_SPAWN");
     take_message(channel);
     plait__os_set_own_name();

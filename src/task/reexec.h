@@ -1,8 +1,9 @@
 /* This program again, from its beginning up to plait_init.
  * SPDX-License-Identifier: MIT
  *
- * The new process finds in its environment which of its descriptors is a channel, on which a message
- * waits for it: what it is to become. A variable that somebody else has set leads to no such channel.
+ * The new process finds in its environment its own pid, and which of its descriptors is a channel on
+ * which a message waits for it: what it is to become. A variable that somebody else has set, or that
+ * was meant for the parent, leads to no such thing.
  */
 #ifndef PLAIT__TASK_REEXEC_H
 #define PLAIT__TASK_REEXEC_H

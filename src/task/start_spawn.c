@@ -5,7 +5,6 @@
  * It registers itself with the keeper before it executes anything, and enters its function after it
  * has said that it is ready and we have let it.
  */
-#include "task/start.h"
 #include "base/log.h"
 #include "family/member.h"
 #include "os/fd.h"
@@ -16,6 +15,7 @@
 #include "task/keeper.h"
 #include "task/order.h"
 #include "task/reexec.h"
+#include "task/start.h"
 #include "task/task.h"
 
 #include <plait/error.h>
@@ -74,7 +74,8 @@ static int spawn_once(plait_task *task, struct plait__order *order, const plait_
 static int check(void)
 {
     if (!plait__reexec_is_possible()) {
-        plait__log(PLAIT_LOG_WARNING, "nothing is spawned: main has to call plait_init first of all");
+        plait__log(PLAIT_LOG_WARNING,
+                   "nothing is spawned: main has to call plait_init first of all");
         return -ENOTSUP;
     }
     if (plait__family()->shared.fd < 0) {

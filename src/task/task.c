@@ -84,10 +84,14 @@ void plait__task_unref(plait_task *task)
     }
 }
 
+/* The path of this process, if it is no fork of its parent. */
+static char root_path[PLAIT__PATH_BYTES];
+
 /* "1:2" for the second process that Process-1 starts, as in Python; as snprintf does. */
 static size_t write_path(const plait_task *task, char *ret, size_t cap)
 {
-    size_t length = task->parent != NULL ? write_path(task->parent, ret, cap) : 0;
+    size_t length = task->parent != NULL ? write_path(task->parent, ret, cap)
+                                         : (size_t)snprintf(ret, cap, "%s", root_path);
     bool fits = length < cap;
 
     if (task->number == 0) /* no process, or one that nobody started */
@@ -99,6 +103,19 @@ static size_t write_path(const plait_task *task, char *ret, size_t cap)
 static const char *kind_word(plait_kind kind)
 {
     return kind == PLAIT_PROCESS ? "Process" : kind == PLAIT_THREAD ? "Thread" : "Coroutine";
+}
+
+void plait__task_path(const plait_task *task, char ret[PLAIT__PATH_BYTES])
+{
+    write_path(task, ret, PLAIT__PATH_BYTES);
+}
+
+void plait__tasks_root(const char *path)
+{
+    plait__tasks_lock();
+    snprintf(root_path, sizeof root_path, "%s", path);
+    tasks.n_processes = 0;
+    plait__tasks_unlock();
 }
 
 /* -ENOMEM */

@@ -100,6 +100,15 @@ int plait__task_copy_arg(plait_task *task, size_t bytes);
 void plait__task_ref(plait_task *task);
 void plait__task_unref(plait_task *task);
 
+/* The numbers by which a process is called, "1:2", those of its ancestors first; as many as fit. */
+enum {
+    PLAIT__PATH_BYTES = 64
+};
+
+void plait__task_path(const plait_task *task, char ret[PLAIT__PATH_BYTES]);
+/* In a process that is no fork of its parent: those are its own. */
+void plait__tasks_root(const char *path);
+
 /* What has to happen at the end of the process, and in a forked child, will. */
 void plait__task_set_handlers(void);
 /* Among the live tasks of this process, or not any more. */

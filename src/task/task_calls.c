@@ -54,10 +54,13 @@ static int check_opts(plait_kind kind, const plait_task_opts *opts)
         return -EINVAL;
     if (kind != PLAIT_PROCESS)
         return opts->method != 0 || opts->tree || opts->process != NULL ? -ENOTSUP : 0;
-    if (opts->method == PLAIT_START_FORK ||
-        (opts->method == 0 && plait_get_start_method() == PLAIT_START_FORK))
+    plait_start_method method = opts->method != 0 ? opts->method : plait_get_start_method();
+
+    if (method == PLAIT_START_FORK)
         return 0;
-    return opts->tree || opts->process != NULL || opts->table != NULL ? -ENOTSUP : 0;
+    if (method == PLAIT_START_FORKSERVER && opts->process != NULL)
+        return -ENOTSUP;
+    return opts->tree || opts->table != NULL ? -ENOTSUP : 0;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */

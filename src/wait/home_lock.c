@@ -6,6 +6,7 @@
 #include "os/barrier.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/probe.h"
 
 enum {
     LOOK_NS = 50 * 1000 /* between two looks whether home has left it */
@@ -19,7 +20,7 @@ static bool has_barrier(void)
 
     if (__atomic_load_n(&prepared, __ATOMIC_RELAXED) == pid)
         return true;
-    if (plait__os_barrier_prepare() < 0)
+    if (!plait__probe_has(PLAIT__PROBE_MEMBARRIER) || plait__os_barrier_prepare() < 0)
         return false;
     __atomic_store_n(&prepared, pid, __ATOMIC_RELAXED);
     return true;

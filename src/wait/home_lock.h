@@ -35,18 +35,25 @@ static inline const void *plait__this_thread(void)
 void plait__home_lock_init(struct plait__home_lock *lock);
 void plait__home_lock_slowly(struct plait__home_lock *lock);
 
+/* Has it been taken at home? */
+static inline bool plait__home_try(struct plait__home_lock *lock)
+{
+    if (__atomic_load_n(&lock->home, __ATOMIC_RELAXED) != plait__this_thread())
+        return false;
+    __atomic_store_n(&lock->inside, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the partner is plait__home_lock_slowly */
+    if (__builtin_expect(__atomic_load_n(&lock->home, __ATOMIC_RELAXED) == NULL, 0)) {
+        __atomic_store_n(&lock->inside, 0, __ATOMIC_RELAXED);
+        return false;
+    }
+    lock->is_at_home = 1;
+    return true;
+}
+
 static inline void plait__home_lock(struct plait__home_lock *lock)
 {
-    if (__atomic_load_n(&lock->home, __ATOMIC_RELAXED) == plait__this_thread()) {
-        __atomic_store_n(&lock->inside, 1, __ATOMIC_RELAXED);
-        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the partner is plait__home_lock_slowly */
-        if (__atomic_load_n(&lock->home, __ATOMIC_RELAXED) == plait__this_thread()) {
-            lock->is_at_home = 1;
-            return;
-        }
-        __atomic_store_n(&lock->inside, 0, __ATOMIC_RELAXED);
-    }
-    plait__home_lock_slowly(lock);
+    if (!plait__home_try(lock))
+        plait__home_lock_slowly(lock);
 }
 
 static inline void plait__home_unlock(struct plait__home_lock *lock)

@@ -3,25 +3,9 @@
  */
 #include "wait/waitlist.h"
 #include "os/futex.h"
-#include "wait/home_lock.h"
 #include "wait/wait.h"
 
 #include <errno.h>
-
-enum {
-    WAITS,
-    WOKEN,
-    WOKEN_NEAR /* by a task of its own thread */
-};
-
-void plait__waiting_begin(struct plait__waiting *waiting, struct plait__list *list,
-                          struct plait__sleeper *sleeper)
-{
-    waiting->sleeper = sleeper != NULL && sleeper->ops != NULL ? sleeper : NULL;
-    waiting->thread = plait__this_thread();
-    waiting->state = WAITS;
-    plait__list_push_back(list, &waiting->node);
-}
 
 /* acquire: what was done for us; the partner is plait__waiting_wake */
 static uint32_t load(const struct plait__waiting *waiting)
@@ -33,8 +17,8 @@ static int sleep_thread(struct plait__waiting *waiting, plait_deadline until)
 {
     int rc = 0;
 
-    while (rc == 0 && load(waiting) == WAITS)
-        rc = plait__wait_word(&waiting->state, WAITS, until);
+    while (rc == 0 && load(waiting) == PLAIT__WAITS)
+        rc = plait__wait_word(&waiting->state, PLAIT__WAITS, until);
     return rc;
 }
 
@@ -63,11 +47,10 @@ static int park(struct plait__waiting *waiting, struct plait__waits_for what, pl
     do {
         if (is_guided(sleeper))
             rc = park_guided(sleeper, what.word, until);
-        else /* seq_cst: the partner is plait__cancel */
-            rc = __atomic_load_n(&sleeper->cancel, __ATOMIC_SEQ_CST) != 0 && sleeper->masks == 0
-                     ? -ECANCELED
-                     : sleeper->ops->park(sleeper, NULL, 0, until);
-    } while (rc == 0 && load(waiting) == WAITS);
+        else
+            rc =
+                plait__must_end(sleeper) ? -ECANCELED : sleeper->ops->park(sleeper, NULL, 0, until);
+    } while (rc == 0 && load(waiting) == PLAIT__WAITS);
     sleeper->word = NULL;
     return rc;
 }
@@ -78,9 +61,9 @@ int plait__waiting_sleep(struct plait__waiting *waiting, struct plait__waits_for
     int rc = waiting->sleeper != NULL ? park(waiting, what, until) : sleep_thread(waiting, until);
 
     switch (load(waiting)) {
-    case WOKEN_NEAR:
+    case PLAIT__WOKEN_NEAR:
         return 1;
-    case WOKEN:
+    case PLAIT__WOKEN:
         return 0;
     default:
         return rc;
@@ -90,23 +73,14 @@ int plait__waiting_sleep(struct plait__waiting *waiting, struct plait__waits_for
 bool plait__waiting_leave(struct plait__waiting *waiting)
 {
     plait__list_remove(&waiting->node);
-    return load(waiting) != WAITS;
+    return load(waiting) != PLAIT__WAITS;
 }
 
-bool plait__waiting_wake(struct plait__waiting *waiting, const uint32_t **later)
+void plait__waiting_wake_thread(struct plait__waiting *waiting, const uint32_t **later)
 {
-    struct plait__sleeper *sleeper = waiting->sleeper;
-    bool is_near = sleeper != NULL && waiting->thread == plait__this_thread();
-
-    plait__list_remove(&waiting->node);
-    __atomic_store_n(&waiting->state, is_near ? WOKEN_NEAR : WOKEN, __ATOMIC_RELEASE);
-    if (sleeper != NULL) {
-        sleeper->ops->unpark(sleeper);
-        return is_near;
-    }
+    __atomic_store_n(&waiting->state, PLAIT__WOKEN, __ATOMIC_RELEASE);
     /* who sleeps here may be gone by then: whoever is at that address looks again */
     if (*later != NULL)
         plait__os_futex_wake(*later, 1);
     *later = &waiting->state;
-    return false;
 }

@@ -21,6 +21,7 @@
 #define PLAIT__WAIT_WAITLIST_H
 
 #include "base/list.h"
+#include "wait/home_lock.h"
 #include "wait/sleeper.h"
 #include <plait/time.h>
 
@@ -35,6 +36,12 @@ struct plait__waiting {
     uint32_t state;                 /* atomic, a futex word; changed with the lock */
 };
 
+enum {
+    PLAIT__WAITS,
+    PLAIT__WOKEN,
+    PLAIT__WOKEN_NEAR /* by a task of its own thread */
+};
+
 /* For people who look on. */
 struct plait__waits_for {
     const uint32_t *word; /* its address */
@@ -42,16 +49,40 @@ struct plait__waits_for {
 };
 
 /* With the lock: becomes the last; the sleeper is the current one. */
-void plait__waiting_begin(struct plait__waiting *waiting, struct plait__list *list,
-                          struct plait__sleeper *sleeper);
+static inline void plait__waiting_begin(struct plait__waiting *waiting, struct plait__list *list,
+                                        struct plait__sleeper *sleeper)
+{
+    waiting->sleeper = sleeper != NULL && sleeper->ops != NULL ? sleeper : NULL;
+    waiting->thread = plait__this_thread();
+    waiting->state = PLAIT__WAITS;
+    plait__list_push_back(list, &waiting->node);
+}
+
 /* 1: woken, by a task of this thread · 0: woken · -ETIMEDOUT, -ECANCELED, -EDEADLK: not woken yet */
 int plait__waiting_sleep(struct plait__waiting *waiting, struct plait__waits_for what,
                          plait_deadline until);
 /* With the lock, unless it said 1: it is not in the list from now on. Was it woken? */
 bool plait__waiting_leave(struct plait__waiting *waiting);
 
+/* Only for the next function. */
+void plait__waiting_wake_thread(struct plait__waiting *waiting, const uint32_t **later);
+
 /* With the lock: takes it out, and makes it run. True: it will not take the lock. What *later gets
  * is to be woken when the lock has been given back; NULL at first. */
-bool plait__waiting_wake(struct plait__waiting *waiting, const uint32_t **later);
+static inline bool plait__waiting_wake(struct plait__waiting *waiting, const uint32_t **later)
+{
+    struct plait__sleeper *sleeper = waiting->sleeper;
+    bool is_near = sleeper != NULL && waiting->thread == plait__this_thread();
+
+    plait__list_remove(&waiting->node);
+    if (sleeper == NULL) {
+        plait__waiting_wake_thread(waiting, later);
+        return false;
+    }
+    /* release: what was done for it */
+    __atomic_store_n(&waiting->state, is_near ? PLAIT__WOKEN_NEAR : PLAIT__WOKEN, __ATOMIC_RELEASE);
+    sleeper->ops->unpark(sleeper);
+    return is_near;
+}
 
 #endif

@@ -248,7 +248,7 @@ TEST(one_that_is_let_go_of_while_it_runs_is_asked_to_end)
     CHECK_INT(plait_lazy_get(next, &value, sizeof value, PLAIT_FOREVER), 0);
     CHECK_INT(value, 3);
     plait_lazy_destroy(next);
-    if (board->ended > 0) /* a process may have been killed */
+    if (__atomic_load_n(&board->ended, __ATOMIC_SEQ_CST) > 0) /* a process may have been killed */
         CHECK_INT(board->waited, -ECANCELED);
 }
 

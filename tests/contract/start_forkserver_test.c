@@ -6,6 +6,8 @@
 #define METHOD PLAIT_START_FORKSERVER
 #include "start_contract.h"
 
+#include "start_deaths.h"
+
 TEST(a_pointer_into_private_memory_is_refused)
 {
     plait_task *task = NULL;

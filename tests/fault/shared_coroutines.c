@@ -91,6 +91,85 @@ static void use_group(struct scene *scene)
     plait_group_destroy(group);
 }
 
+static int twice(const void *in, void *out, void *ctx)
+{
+    (void)ctx;
+    plait_yield();
+    *(int *)out = 2 * *(const int *)in;
+    return 0;
+}
+
+static int give(void *item, void *arg)
+{
+    int *next = arg;
+
+    memcpy(item, next, sizeof *next);
+    return ++*next <= 5;
+}
+
+/* Each item has its value, or is counted as one that has none. */
+static void use_maps(void)
+{
+    plait_imap_opts opts = { .in_bytes = sizeof(int), .out_bytes = sizeof(int) };
+    const int n[4] = { 1, 2, 3, 4 };
+    int twos[4] = { 0 }, two, next = 0, rc, n_good = 0;
+    plait_group *group = NULL;
+    plait_imap *imap = NULL;
+    plait_result how;
+
+    if (!worked("group", plait_group_create(&group, &(plait_group_opts){ .max_running = 2 }),
+                of_family))
+        return;
+    rc = plait_group_map(group, twice, PLAIT_IN(n), PLAIT_OUT(twos), NULL, soon());
+    for (int i = 0; i < 4; i++)
+        n_good += twos[i] == 2 * n[i];
+    if (worked("map", rc, of_wait))
+        must("the others have their values", n_good >= 4 - rc);
+    if (worked("imap", plait_group_imap(group, &imap, twice, give, &next, &opts), of_wait)) {
+        int told = 0;
+        while ((rc = plait_imap_next(imap, &two, &how, soon())) == 1)
+            must("it is the next one", two == 2 * told++ || how.end != PLAIT_JOB_VALUE);
+        if (worked("next", rc, of_wait))
+            must("all are told", told == 5);
+        plait_imap_destroy(imap);
+    }
+    plait_group_destroy(group);
+}
+
+static int add_both(const void *const *row, void *out, void *ctx)
+{
+    (void)ctx;
+    *(int *)out = *(const int *)row[0] + *(const int *)row[1];
+    return 0;
+}
+
+static void use_graph(void)
+{
+    static const char *const needs[][2] = { { "a", "b" }, { "c", "a" } };
+    plait_graph *graph = NULL;
+    int rc = plait_graph_create(&graph, NULL), value = 0;
+    bool all = true;
+
+    if (!worked("graph", rc, of_wait))
+        return;
+    for (int i = 1; i >= 0; i--) {
+        plait_graph_node node = { .key = i == 0 ? "c" : "d",
+                                  .fn = add_both,
+                                  .needs = needs[i],
+                                  .n_needs = 2,
+                                  .out_bytes = sizeof(int) };
+        all &= worked("add", plait_graph_add(graph, &node), of_wait);
+    }
+    for (int i = 1; i <= 2; i++)
+        all &= worked("post", plait_graph_post(graph, i == 1 ? "a" : "b", &i, sizeof i), of_wait);
+    rc = plait_graph_wait(graph, soon());
+    if (worked("graph", rc, of_wait) && rc == 0 && all)
+        must("it has its value",
+             plait_graph_get(graph, "d", &value, sizeof value, soon()) == sizeof value &&
+                 value == 4);
+    plait_graph_destroy(graph);
+}
+
 /* All that was begun ends, whatever failed. */
 static int use_coroutines(void *arg)
 {
@@ -113,6 +192,8 @@ static int use_coroutines(void *arg)
         plait_task_destroy(task);
     }
     close(scene.pipe[0]);
+    use_maps();
+    use_graph();
     return 0;
 }
 
