@@ -85,8 +85,8 @@ static ssize_t sleep_and_try(plait_queue *queue, const struct plait__queue_call 
     for (unsigned round = 0;; round++) {
         uint32_t seen = announce(queue, call, look.thorough);
         ssize_t rc = call->attempt(queue, call->arg, look);
-        int64_t now = plait__os_now_ns();
-        plait_deadline soon = plait__deadline_after(now, plait__slice_ns(round));
+        plait_deadline soon;
+        int64_t now;
         int woken;
         if (rc != -EAGAIN)
             return rc;
@@ -94,6 +94,8 @@ static ssize_t sleep_and_try(plait_queue *queue, const struct plait__queue_call 
             return -EPIPE;
         if (is_last)
             return -ETIMEDOUT;
+        now = plait__os_now_ns();
+        soon = plait__deadline_after(now, plait__slice_ns(round));
         plait__say_wait(PLAIT__ON_QUEUE, bell);
         woken = plait__wait_word(bell, seen, plait__deadline_earlier(until, soon));
         if (woken < 0 && woken != -ETIMEDOUT) {

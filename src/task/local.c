@@ -182,6 +182,7 @@ void plait__locals_end(struct plait__locals **locals)
 
 void plait__locals_enter_thread(plait_task *task)
 {
+    free(thread_locals); /* in a forked child: the values are the parent's */
     thread_locals = task->locals;
     task->locals = NULL;
 }

@@ -99,6 +99,26 @@ static void run_returning(plait_kind kind)
     }
 }
 
+/* By another start method: the argument goes as bytes. */
+static void run_started(plait_start_method method)
+{
+    int number = 300;
+    plait_task_opts opts = { .method = method, .arg_bytes = sizeof number };
+    plait_task *task = NULL;
+    plait_outcome end;
+
+    if (!worked("start", plait_task_start(&task, PLAIT_PROCESS, return_arg, &number, &opts)))
+        return;
+    if (has_outcome(task, &end)) {
+        bool ran = end.kind == PLAIT_RETURNED;
+        must("a task that returned has its result", !ran || end.code == number);
+        must("a task ended in a way that nobody asked for",
+             ran || end.kind == PLAIT_EXITED || end.signal == SIGKILL);
+        worked("the task's function", ran ? 0 : -ECHILD);
+    }
+    plait_task_destroy(task);
+}
+
 static void run_ended(plait_kind kind, int (*stop)(plait_task *task), int number)
 {
     plait_task *task = NULL;
@@ -196,6 +216,8 @@ int main(int argc, char **argv)
     run_ended(PLAIT_PROCESS, plait_task_terminate, SIGTERM);
     run_ended(PLAIT_PROCESS, plait_task_kill, SIGKILL);
     run_destroyed();
+    run_started(PLAIT_START_FORKSERVER);
+    run_started(PLAIT_START_SPAWN);
     run_commands(null);
     run_returning(PLAIT_THREAD);
     run_ended(PLAIT_THREAD, plait_task_terminate, 0);

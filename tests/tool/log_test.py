@@ -130,6 +130,7 @@ class Killed(plaittest.Case):
         command = f"case {{}} in 3) echo 3 >{fifo.path}; exec sleep 1000 ;; esac; echo {{}} >>ran"
         process = self.start("-j1", "--joblog", "log", command, ":::", *"12345")
         self.assertEqual(fifo.line(), "3")
+        plaittest.until(lambda: len(self.log()) == 2, "lines of jobs 1 and 2")  # the keeper may be ahead of who logs
         process.send_signal(signal.SIGKILL)
         self.end(process)
         self.nothing_left()
