@@ -23,8 +23,8 @@
  *     plait_subprocess_destroy(p);
  *
  * The words are those of Python's subprocess. Every wait lets the other coroutines of the thread
- * run. Starting costs the same however large the caller is; that a program cannot be executed is the
- * error of its start.
+ * run. Starting costs the same however large the caller is (the first start makes the keeper, unless
+ * plait_init has); that a program cannot be executed is the error of its start.
  *
  * A subprocess ends with this process, however that ends, SIGKILL included, unless it is detached:
  * it is registered with the keeper before its first instruction. Where no keeper can be made, since

@@ -11,8 +11,8 @@
 
 /* Beside PLAIT__FD_READ and PLAIT__FD_WRITE in what is wanted. */
 enum {
-    PLAIT__EPOLL_EDGE = 8,  /* told when it becomes possible, not as long as it is */
-    PLAIT__EPOLL_ONCE = 16, /* told once, then not until it is changed */
+    PLAIT__EPOLL_EDGE = 8,     /* told when it becomes possible, not as long as it is */
+    PLAIT__EPOLL_ONCE = 16,    /* told once, then not until it is changed */
     PLAIT__EPOLL_AT_ONCE = 100 /* some kernels need 16 bytes for each: within a frame of 2 KiB */
 };
 

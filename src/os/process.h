@@ -60,7 +60,7 @@ struct plait__spawn {
     bool has_handlers;     /* the caller may have signal handlers */
     const char *path;      /* where to look up a name; NULL: the PATH of the caller */
     int *ret_pidfd;        /* gets a pidfd of it; NULL: none is wanted */
-    int (*first)(void *);  /* in the child before all else: 0 or -errno; as plait__os_child_set_up */
+    int (*first)(void *); /* in the child before all else: 0 or -errno; as plait__os_child_set_up */
     void *first_arg;
 };
 

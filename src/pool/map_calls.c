@@ -3,8 +3,8 @@
  */
 #include "base/opts.h"
 #include "family/member.h"
-#include "task/function.h"
 #include "pool/map.h"
+#include "task/function.h"
 #include "wait/sleeper.h"
 
 #include <plait/error.h>

@@ -15,11 +15,11 @@
 #include "os/clock.h"
 #include "os/thread.h"
 #include "pool/bell.h"
-#include "task/function.h"
 #include "pool/pool.h"
 #include "pool/process_keep.h"
 #include "pool/process_side.h"
 #include "task/crew.h"
+#include "task/function.h"
 #include "task/keeper.h"
 
 #include <plait/error.h>

@@ -13,9 +13,9 @@
 #include "os/process.h"
 #include "os/readfile.h"
 #include "os/thread.h"
-#include "task/function.h"
 #include "pool/running.h"
 #include "sync/nap.h"
+#include "task/function.h"
 
 #include <errno.h>
 #include <sched.h>

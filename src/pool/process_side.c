@@ -7,11 +7,11 @@
 #include "pool/process_side.h"
 #include "chan/bell.h"
 #include "pool/bell.h"
-#include "task/function.h"
 #include "pool/pool.h"
 #include "pool/process_fill.h"
 #include "pool/process_results.h"
 #include "pool/process_run.h"
+#include "task/function.h"
 #include "wait/wait.h"
 
 #include <plait/error.h>

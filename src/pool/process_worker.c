@@ -13,9 +13,9 @@
 #include "os/process.h"
 #include "os/thread.h"
 #include "pool/bell.h"
-#include "task/function.h"
 #include "pool/process_run.h"
 #include "sync/nap.h"
+#include "task/function.h"
 #include "task/task.h"
 
 #include <signal.h>

@@ -130,15 +130,13 @@ static inline bool lives(int pidfd)
     return poll(&end, 1, 0) == 0;
 }
 
-/* Is there no such process, or one that only waits to be reaped? */
-static inline bool is_over(pid_t pid)
+/* The same of a process that may be gone already. */
+static inline void check_is_ended(pid_t pid)
 {
     int pidfd = plait__os_pidfd_open(pid);
-    bool over = pidfd < 0 || !lives(pidfd);
 
     if (pidfd >= 0)
-        close(pidfd);
-    return over;
+        check_ends(pidfd);
 }
 
 static inline int count_fds(void)
