@@ -7,7 +7,7 @@ SPDX-License-Identifier: MIT
     bench/run.py 'map/*'             some of them (shell patterns)
     bench/run.py --json              one JSON object a scenario and line
     bench/run.py --quick             each program once: do they work? Its figures mean nothing
-    bench/run.py --docs FILE         also write the page with the tables
+    bench/run.py --docs FILE         also write the page with the tables; with patterns only those scenarios' sections
 
 Ends with 1 when a program of this repository fails. A peer that is not installed is left out with a note.
 """
@@ -37,7 +37,7 @@ FEWEST_TURNS = 5  # below that no claim is made
 CALIBRATIONS = 4  # a warm-up that was too short to tell is repeated so often
 LIBRARIES = ("zeromq", "nng", "boost")
 PACKAGED = (*LIBRARIES, "python", "glib", "glib-pool", "gio", "openmp", "tbb", "libuv", "libuv-timers", "boost-context",
-            "boost-fiber", "st", "pth", "limit-return", "ucontext")  # what may not be there
+            "boost-fiber", "st", "pth", "go", "limit-return", "ucontext")  # what may not be there
 MPIRUN = "mpirun -q --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader -np".split()
 SIZES = {"16B": 5000, "64B": 5000, "1KiB": 2000, "64KiB": 100, "1MiB": 20}  # messages of the first warm-up
 SNIPPET = "gzip -c {} | wc -c"
@@ -214,6 +214,7 @@ def scenarios(build):
         "thread": [("plait", ["openmp", "tbb"], 1, "the rate of the best of OpenMP and TBB")],
     }
     co_peers = ["boost-fiber", "st", "pth"]
+    co_others = [*co_peers, "go"]
     co_pythons = ["python:gevent", "python:asyncio", "python:uvloop"]
     few = {name.replace(":", "-"): 0.01 for name in ["st", *co_pythons]}  # for the others can't, or take too long
     fewer = {"boost-fiber": 0.02, "st": 0.1, "python-gevent": 0.02, "python-asyncio": 0.1, "python-uvloop": 0.1}
@@ -221,6 +222,7 @@ def scenarios(build):
         "switch": [("plait", ["boost-context", "ucontext", *co_peers], 1, "the rate of the best peer")],
         "start": [("plait", 1e9 / 60, 1, "60 ns at most"), ("plait", co_peers, 1, "the rate of the best peer")],
         "hop": [("plait-private", 1e9 / 60, 1, "60 ns at most")],
+        "skynet": [("plait", ["go"], 2, "at most half of Go's time")],
         "parked": [("plait", 4.3 * 2**30 / 1e6, 1, "at most 4.3 GiB for a million")],
     }
     pythons = ["python:pool", "python:executor"]
@@ -267,17 +269,18 @@ def scenarios(build):
              goals=pool_goals["thread"]),
         pool("thread/fib", "openmp", "tbb", unit="rounds/s", count=1, quick=1, goals=pool_goals["thread"]),
         pool("thread/nqueens", "openmp", "tbb", unit="rounds/s", count=1, quick=1, goals=pool_goals["thread"]),
-        coroutines("switch", "limit-switch", "limit-return", "boost-context", "ucontext", *co_peers, "python:greenlet",
+        coroutines("switch", "limit-switch", "limit-return", "boost-context", "ucontext", *co_others, "python:greenlet",
                    *co_pythons, unit="switches/s", goals=co_goals["switch"]),
-        coroutines("spawn-join", *co_peers, *co_pythons, unit="starts/s", goals=co_goals["start"]),
-        coroutines("spawn-join-1000", "plait:go", *co_peers, *co_pythons, unit="starts/s"),
-        coroutines("hop", "plait:private", "plait:declared", *co_peers, *co_pythons, unit="hops/s", goals=co_goals["hop"]),
-        coroutines("lock", "plait:heap", *co_peers, *co_pythons, unit="hand-overs/s"),
-        coroutines("timers", "boost-fiber", "st", "libuv-timers", *co_pythons, unit="timers/s", quick=100),
-        coroutines("parked", "boost-fiber", "st", *co_pythons, unit="bytes each", count=1000000, quick=10000,
+        coroutines("spawn-join", *co_others, *co_pythons, unit="starts/s", goals=co_goals["start"]),
+        coroutines("spawn-join-1000", "plait:go", *co_others, *co_pythons, unit="starts/s"),
+        coroutines("hop", "plait:private", "plait:declared", *co_others, *co_pythons, unit="hops/s",
+                   goals=co_goals["hop"]),
+        coroutines("lock", "plait:heap", *co_others, *co_pythons, unit="hand-overs/s"),
+        coroutines("timers", "boost-fiber", "st", "go", "libuv-timers", *co_pythons, unit="timers/s", quick=100),
+        coroutines("parked", "boost-fiber", "st", "go", *co_pythons, unit="bytes each", count=1000000, quick=10000,
                    portions=fewer, is_fixed=True, is_size=True, goals=co_goals["parked"]),
-        coroutines("skynet", "boost-fiber", "st", *co_pythons, unit="leaves/s", count=1000000, quick=1000,
-                   portions=few, is_fixed=True),
+        coroutines("skynet", "boost-fiber", "st", "go", *co_pythons, unit="leaves/s", count=1000000, quick=1000,
+                   portions=few, is_fixed=True, goals=co_goals["skynet"]),
         *[coroutines("wake-by-" + who, "plait:threads", "limit-futex", unit="round trips/s", cpus=2, count=200,
                      plait="wake") for who in ("coroutine", "thread", "process")],
     ]
@@ -468,6 +471,7 @@ def machine(build):
     cache = build / "CMakeCache.txt"
     kernel = re.match(r"[\d.]*\d", platform.release())
     facts = {
+        "date": datetime.date.today().isoformat(),
         "CPUs": "%d usable, %s" % (len(os.sched_getaffinity(0)),
                                    file_text("/proc/cpuinfo", r"model name\s*:(.*)", platform.machine())),
         "memory": "%.0f GiB" % (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
@@ -480,28 +484,39 @@ def machine(build):
     peers = [run_text([name, "--version"]) for name in ("xargs", "parallel", "python3")]
     for name, package in (("GLib", "libglib2.0-dev"), ("ZeroMQ", "libzmq3-dev"), ("nng", "libnng-dev"),
                           ("Boost", "libboost-dev"), ("Open MPI", "libopenmpi-dev"), ("TBB", "libtbb-dev"),
-                          ("libuv", "libuv1-dev"), ("State Threads", "libst-dev"), ("Pth", "libpth-dev"),
+                          ("libuv", "libuv1-dev"), ("Go", "golang-go"), ("State Threads", "libst-dev"), ("Pth", "libpth-dev"),
                           ("gevent", "python3-gevent"), ("uvloop", "python3-uvloop")):
         peers.append("%s %s" % (name, run_text(["dpkg-query", "-W", "-f", "${Version}", package]).split("-")[0]))
     facts["peers"] = ", ".join(text for text in peers if re.search(r"\d", text))
     return facts
 
 
-def page(done, facts):
-    """docs/performance.md."""
-    yield PREAMBLE
-    yield "| date | %s |" % datetime.date.today().isoformat()
+def section(scenario, facts, head):
+    """One scenario's part of the page; it says which facts are others than those at the page's head."""
+    yield from ("## " + scenario.name, "", "In %s." % title(scenario).split(": ", 1)[1], "")
+    header, *table = rows(scenario)
+    yield "| %s |" % " | ".join(header)
+    yield "|---" + "|---:" * (len(header) - 1) + "|"
+    for row in table:
+        yield "| %s |" % " | ".join(row)
+    others = []
     for name, fact in facts.items():
-        yield "| %s | %s |" % (name, fact)
-    for scenario in done:
-        yield from ("", "## " + scenario.name, "", "In %s." % title(scenario).split(": ", 1)[1], "")
-        header, *table = rows(scenario)
-        yield "| %s |" % " | ".join(header)
-        yield "|---" + "|---:" * (len(header) - 1) + "|"
-        for row in table:
-            yield "| %s |" % " | ".join(row)
-        for line in [*verdicts(scenario), *("Left out: %s." % note for note in scenario.notes)]:
-            yield from ("", line)
+        news = [part for part in fact.split(", ") if part not in head.get(name, "").split(", ")]
+        others += ["%s: %s" % (name, ", ".join(news))] if news else []
+    apart = ["Measured apart (%s)." % "; ".join(others)] if others else []
+    for line in [*verdicts(scenario), *("Left out: %s." % note for note in scenario.notes), *apart]:
+        yield from ("", line)
+
+
+def page(done, facts, old="", order=()):
+    """docs/performance.md. Of the page `old` the head is kept, and each section that is in `order` and was not measured."""
+    top, *parts = re.split(r"^(?=## )", old, flags=re.MULTILINE)
+    head = dict(re.findall(r"^\| ([^|]+) \| (.+) \|$", top, re.MULTILINE)) or facts
+    sections = {part.splitlines()[0][3:]: part.strip() for part in parts}
+    sections.update((s.name, "\n".join(section(s, facts, head))) for s in done)
+    names = [name for name in order or sections if name in sections]
+    lines = [PREAMBLE, *("| %s | %s |" % fact for fact in head.items())]
+    return "\n\n".join(["\n".join(lines), *map(sections.get, names)]) + "\n"
 
 
 def build_programs(build):
@@ -518,7 +533,7 @@ def parse_arguments():
     parser.add_argument("--json", action="store_true", help="one JSON object a scenario and line")
     parser.add_argument("--quick", action="store_true", help="each program once; the figures mean nothing")
     parser.add_argument("--rounds", type=int, default=FEWEST_TURNS, help="turns of each program")
-    parser.add_argument("--docs", type=pathlib.Path, metavar="FILE", help="write the page with the tables")
+    parser.add_argument("--docs", type=pathlib.Path, metavar="FILE", help="write the page with the tables, or what PATTERN matches")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="build folder")
     parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
     arguments = parser.parse_args()
@@ -533,7 +548,8 @@ def main():
     build = arguments.build.resolve()
     if arguments.quick:
         print("quick: each program runs once; the figures mean nothing\n", file=sys.stderr)
-    chosen = [s for s in scenarios(build)
+    known = scenarios(build)
+    chosen = [s for s in known
               if not arguments.patterns or any(fnmatch.fnmatch(s.name, p) for p in arguments.patterns)]
     if not chosen:
         sys.exit("bench/run.py: no scenario matches; bench/scenarios.md lists them")
@@ -548,7 +564,8 @@ def main():
             failed += measure(runner, scenario, arguments.rounds, arguments.quick)
             (print_json if arguments.json else print_table)(scenario)
     if arguments.docs and not failed:
-        arguments.docs.write_text("\n".join(page(chosen, facts)) + "\n")
+        old = arguments.docs.read_text() if arguments.patterns and arguments.docs.exists() else ""
+        arguments.docs.write_text(page(chosen, facts, old, [s.name for s in known]))
     return 1 if failed else 0
 
 

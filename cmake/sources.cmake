@@ -150,6 +150,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/live.c
     src/task/local.c
     src/task/method.c
+    src/task/beginning.c
     src/task/order.c
     src/task/overflow.c
     src/task/loop_calls.c

@@ -60,7 +60,8 @@ typedef struct plait_process_opts {
     int in, out, err;
     /* close all descriptors but the standard ones and those of keep_fds, which keep their numbers.
      * Of plait's own only the memory of the heap stays: pipes and named segments are not to be used
-     * any more, unless keep_fds has the descriptors (plait_pipe_fd) */
+     * any more, unless keep_fds has the descriptors (plait_pipe_fd). One of the forkserver never has
+     * others, and of keep_fds 29 at most: more are -ENOTSUP */
     bool close_fds;
     const int *keep_fds;
     size_t n_keep_fds;

@@ -80,7 +80,7 @@ typedef struct plait_task_opts {
     plait_start_method method;
     /* a process: ended are also those that it has started, and those below them, whatever they do to
      * get away: by plait_task_terminate, plait_task_kill and plait_task_destroy, and when the task has
-     * ended or its owner has died */
+     * ended or its owner has died. -ENOTSUP for what is no fork */
     bool tree;
     /* a process: forked although the program has other threads. Of these there is nothing in the
      * child but what they held: until an exec, only what is safe in a signal handler, and plait, is
@@ -130,7 +130,8 @@ typedef struct plait_outcome {
  *                             kind is none of the kinds, the stack is too small, or an option makes
  *                             no sense.
  *             -ENOTSUP        an option that this kind, or this start method, does not have; or
- *                             PLAIT_START_SPAWN without plait_init, which the log says.
+ *                             PLAIT_START_SPAWN without plait_init, or in a program that has
+ *                             privileges of its file (set-uid), which the log says.
  *             PLAIT_ETHREADS  a process, or a keeper for it, is needed while other threads exist:
  *                             start processes before threads.
  *             PLAIT_EKEEPER   the keeper died at this moment, and the new one too; nothing was

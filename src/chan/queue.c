@@ -215,13 +215,14 @@ static ssize_t try_reserve(plait_queue *queue, void *arg, struct plait__look loo
 int plait_queue_reserve(plait_queue *queue, void **ret, size_t n, plait_deadline until)
 {
     struct reservation arg = { NULL, n };
-    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_reserve, &arg, &queue->ring, n };
+    struct plait__queue_call call = { PLAIT__QUEUE_PUTS, try_reserve, &arg, NULL, n };
     ssize_t rc;
 
     if (queue == NULL || ret == NULL)
         return -EINVAL;
     if (plait__queue_is_own(queue))
         return plait__own_reserve(queue, ret, n, until);
+    call.lane = &queue->ring;
     rc = try_reserve(queue, &arg, first_look(until));
     if (rc == -EAGAIN)
         rc = plait__queue_wait(queue, &call, until);

@@ -97,6 +97,7 @@ static __attribute__((noinline)) ssize_t spin(struct plait__own_queue *queue,
 {
     ssize_t rc = -EAGAIN;
 
+    queue->n_inside++; /* a destroy waits for us */
     for (int i = 0; rc == -EAGAIN && i < SPINS; i++) {
         uint32_t seen = queue->changes;
         plait__own_unlock(queue);
@@ -105,6 +106,7 @@ static __attribute__((noinline)) ssize_t spin(struct plait__own_queue *queue,
         plait__home_lock(&queue->lock);
         rc = call->attempt(queue, call);
     }
+    queue->n_inside--;
     return rc;
 }
 

@@ -203,33 +203,31 @@ static ssize_t try_put(struct plait__own_queue *queue, struct plait__own_call *c
     return 0;
 }
 
-/* The item is written, or what it is to be written to. */
-static ssize_t put_item(struct plait__own_queue *queue, struct plait__own_call *call,
-                        plait_deadline until)
-{
-    ssize_t rc = plait__own_run(queue, call, until);
-
-    if (rc < 0)
-        free(call->item);
-    return rc;
-}
-
 /* One that is too large for a cell, with the lock, which is given back: its copy is made without. */
 static int put_larger(struct plait__own_queue *queue, struct plait__own_call *call,
                       plait_deadline until)
 {
     bool has_room = plait__own_has_room(queue, call->lane, call->n), is_over = queue->is_closed;
+    bool goes_on = !is_over && (has_room || plait_left_ns(until) > 0);
+    ssize_t rc = is_over ? -EPIPE : -ETIMEDOUT;
 
+    queue->n_inside += goes_on; /* a destroy waits for us */
     plait__own_unlock(queue);
-    if (is_over)
-        return -EPIPE;
-    if (!has_room && plait_left_ns(until) == 0)
-        return -ETIMEDOUT;
+    if (!goes_on)
+        return (int)rc;
     call->item = make_item(call->n);
-    if (call->item == NULL)
+    if (call->item != NULL)
+        memcpy(call->item->bytes, call->bytes, call->n);
+    plait__home_lock(&queue->lock);
+    queue->n_inside--;
+    if (call->item == NULL) {
+        plait__own_unlock(queue);
         return -ENOMEM;
-    memcpy(call->item->bytes, call->bytes, call->n);
-    return (int)put_item(queue, call, until);
+    }
+    rc = plait__own_go_on(queue, call, until);
+    if (rc < 0)
+        free(call->item);
+    return (int)rc;
 }
 
 /* It could not be handed over. With the lock, which is given back. */
@@ -295,9 +293,11 @@ int plait__own_reserve(plait_queue *handle, void **ret, size_t n, plait_deadline
     if (call.item == NULL)
         return -ENOMEM;
     call.item->state = PLAIT__ITEM_RESERVED;
-    rc = put_item(queue, &call, until);
+    rc = plait__own_run(queue, &call, until);
     if (rc == 0)
         *ret = call.item->bytes;
+    else
+        free(call.item);
     return (int)rc;
 }
 

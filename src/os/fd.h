@@ -55,7 +55,7 @@ int plait__os_channel(int ret_fds[2]);
 
 /* A message carries at most so many. */
 enum {
-    PLAIT__CHANNEL_FDS = 4
+    PLAIT__CHANNEL_FDS = 32
 };
 
 /* Sends one message whole. -EAGAIN: no room now · -EMSGSIZE: too large for the channel · -EPIPE,

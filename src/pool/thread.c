@@ -381,20 +381,25 @@ static enum plait__ends_look look_for_end(void *arg, bool will_sleep)
     return PLAIT__ENDS_DONE;
 }
 
+void plait__gang_call_off(struct plait__gang *gang)
+{
+    struct plait__job *job;
+
+    plait__gang_ask_all(gang);
+    while ((job = plait__gang_clear(gang)) != NULL)
+        plait__job_drop(gang, job, PLAIT_JOB_CANCELLED, PLAIT_CAUSE_SHUTDOWN);
+}
+
 static int end(plait_pool *pool, bool now, plait_deadline until)
 {
     struct plait__gang *gang = pool->executor;
     struct plait__worker *worker;
-    struct plait__job *job;
     int rc;
 
     if (plait__gang_me(gang) != NULL)
         return -EDEADLK;
-    if (now) {
-        plait__gang_ask_all(gang);
-        while ((job = plait__gang_clear(gang)) != NULL)
-            plait__job_drop(gang, job, PLAIT_JOB_CANCELLED, PLAIT_CAUSE_SHUTDOWN);
-    }
+    if (now)
+        plait__gang_call_off(gang);
     rc = plait__ends_wait(look_for_end, pool, until);
     for (uint32_t i = 0; rc == 0 && i < plait__gang_numbers(gang); i++) {
         worker = plait__gang_worker(gang, i);

@@ -204,6 +204,8 @@ void plait__job_tell_end(struct plait__gang *gang, struct plait__worker *worker,
 int plait__job_ask(struct plait__gang *gang, struct plait__job *job);
 /* Asks all that run. */
 void plait__gang_ask_all(struct plait__gang *gang);
+/* The same, and what is queued is not begun. */
+void plait__gang_call_off(struct plait__gang *gang);
 /* Nothing is queued and nothing runs. */
 bool plait__gang_is_quiet(struct plait__gang *gang);
 
@@ -223,6 +225,8 @@ bool plait__worker_is_spent(const struct plait__worker *worker);
 int plait__gang_start_worker(struct plait__gang *gang);
 /* A frame's sleeper is about to sleep, or has slept; as on_sleep of a sleeper. */
 int64_t plait__frame_on_sleep(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
+/* The same of one that parks. */
+int64_t plait__frame_on_park(struct plait__sleeper *sleeper, const uint32_t *word, bool begins);
 
 /* ---- what they share ---- */
 

@@ -92,7 +92,7 @@ static void fill_frame(struct plait__frame *frame, struct plait__worker *worker,
     frame->sleeper = (struct plait__sleeper){
         .name = worker->name,
         /* other coroutines run when one sleeps: nobody need take its place */
-        .on_sleep = worker->gang->loop == NULL ? plait__frame_on_sleep : NULL,
+        .on_sleep = worker->gang->loop == NULL ? plait__frame_on_sleep : plait__frame_on_park,
     };
     if (below != NULL && below->ops != NULL) { /* it parks as its worker does */
         frame->sleeper.ops = below->ops;

@@ -10,7 +10,9 @@
 #include "os/cpu.h"
 #include "os/thread.h"
 #include "pool/bell.h"
+#include "pool/pool.h"
 #include "pool/thread_gang.h"
+#include "task/coroutine.h"
 #include "task/local.h"
 #include "task/task.h"
 #include "wait/wait.h"
@@ -145,6 +147,15 @@ int64_t plait__frame_on_sleep(struct plait__sleeper *sleeper, const uint32_t *wo
     return INT64_MAX;
 }
 
+int64_t plait__frame_on_park(struct plait__sleeper *sleeper, const uint32_t *word, bool begins)
+{
+    (void)word;
+    (void)begins;
+    if (plait__coroutines_are_ending())
+        __atomic_store_n(&sleeper->cancel, 1, __ATOMIC_SEQ_CST);
+    return INT64_MAX;
+}
+
 /* ---- looking for a job ---- */
 
 static void stop_searching(struct plait__worker *worker)
@@ -180,6 +191,22 @@ static struct plait__job *search(struct plait__worker *worker)
     return job;
 }
 
+/* A thread waits for its coroutines at its end, and nobody has destroyed this pool. */
+static bool is_left_over(const struct plait__gang *gang)
+{
+    return gang->loop != NULL && plait__coroutines_are_ending() &&
+           !__atomic_load_n(&gang->is_over, __ATOMIC_SEQ_CST);
+}
+
+/* As a terminate, which no worker may call. */
+static void call_off(struct plait__gang *gang)
+{
+    plait_pool_close(gang->pool);
+    plait__maps_stop(gang->pool);
+    gang->pool->ops->close(gang->pool);
+    plait__gang_call_off(gang);
+}
+
 static bool is_over_for(struct plait__gang *gang)
 {
     return __atomic_load_n(&gang->is_closed, __ATOMIC_SEQ_CST) && plait__gang_is_quiet(gang);
@@ -192,6 +219,20 @@ static void get_up(struct plait__worker *worker)
     if (!plait__list_is_empty(&worker->idle))
         unlist(worker);
     plait__mutex_unlock(&worker->gang->idle_lock);
+}
+
+/* Until it is woken, or its thread ends: then a coroutine is asked to end, once. */
+static int wait_for_wake(struct plait__worker *worker, plait_deadline until)
+{
+    bool listens = worker->gang->loop != NULL && !plait__is_cancelled(plait__sleeper_current());
+    int rc;
+
+    if (listens)
+        plait__unmask_cancel();
+    rc = plait__wait_word(&worker->woken, 0, until);
+    if (listens)
+        plait__mask_cancel();
+    return rc;
 }
 
 /* Sleeps until there may be a job. false: nothing came for so long that it may end. */
@@ -216,7 +257,7 @@ static bool go_idle(struct plait__worker *worker)
         plait_deadline until = PLAIT_FOREVER;
         if (is_spare)
             until = plait__deadline_after(plait__os_now_ns(), LINGER_NS);
-        was_woken = plait__wait_word(&worker->woken, 0, until) != -ETIMEDOUT;
+        was_woken = wait_for_wake(worker, until) != -ETIMEDOUT;
     }
     get_up(worker);
     return was_woken;
@@ -228,6 +269,8 @@ static struct plait__job *next_job(struct plait__worker *worker, bool *ret_is_ne
     struct plait__gang *gang = worker->gang;
 
     for (bool is_needed = true;;) {
+        if (is_left_over(gang))
+            call_off(gang);
         struct plait__job *job = plait__gang_is_crowded(gang) ? NULL : search(worker);
         if (job != NULL) {
             if (worker->is_searching) {

@@ -12,6 +12,7 @@
 #include "os/thread.h"
 #include "subprocess/subprocess.h"
 #include "task/keeper.h"
+#include "task/live.h"
 #include "wait/wait.h"
 #include "wait/waitable.h"
 
@@ -313,6 +314,7 @@ static void get_ready(void)
         return;
     plait__list_init(&all.live);
     plait__list_init(&all.left);
+    plait__live_at_end(end_all);
     all.is_ready = plait__os_at_fork_child(forget_all) == 0 && atexit(end_all) == 0;
 }
 

@@ -125,7 +125,7 @@ int plait__subprocess_spawn(plait_subprocess *p, struct plait__program *program,
     if (pid == 0) {
         child.setup.keep_at_exec = true;
         spawn.child = child.setup;
-        spawn.envp = plan->process.environment != NULL ? plan->process.environment : environ;
+        spawn.envp = plan->process.environment;
         spawn.path = find_path(spawn.envp);
         spawn.argv = make_argv(argv, plan->opts.shell);
         spawn.file = spawn.argv != NULL ? spawn.argv[0] : NULL;

@@ -71,15 +71,18 @@ static char **mark_environment(plait_subprocess *p, char *const *environment)
 /* 0 or -errno; what it made belongs to the plan. */
 static int make_plan(plait_subprocess *p, struct plait__subprocess_plan *plan)
 {
+    static char *const none[] = { NULL };
+
     if (plan->opts.process != NULL)
         plan->process = *plan->opts.process;
+    if (plan->process.environment == NULL) /* after a clearenv there is none at all */
+        plan->process.environment = environ != NULL ? environ : none;
     plan->stack = plait__os_spawn_stack();
     if (plan->stack == NULL)
         return -ENOMEM;
     if (!p->tree)
         return 0;
-    char *const *environment = plan->process.environment;
-    plan->environment = mark_environment(p, environment != NULL ? environment : environ);
+    plan->environment = mark_environment(p, plan->process.environment);
     plan->process.environment = plan->environment;
     return plan->environment == NULL ? -ENOMEM : 0;
 }

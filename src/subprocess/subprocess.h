@@ -50,8 +50,8 @@ struct plait_subprocess {
 /* What the programs of one subprocess are started with. */
 struct plait__subprocess_plan {
     plait_subprocess_opts opts;
-    plait_process_opts process;
-    char **environment; /* with tree: owned, with the mark */
+    plait_process_opts process; /* environment is set */
+    char **environment;         /* with tree: owned, with the mark */
     void *stack;
 };
 

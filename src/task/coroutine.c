@@ -242,6 +242,11 @@ static void free_spare(void)
     spare.n_coroutines = spare.n_fresh = 0;
 }
 
+bool plait__coroutines_are_ending(void)
+{
+    return no_daemons;
+}
+
 void plait__coroutines_forget(void)
 {
     is_ending = no_daemons = false;

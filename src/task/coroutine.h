@@ -42,6 +42,8 @@ void plait__coroutine_enter(plait_task *task, struct plait__group *group);
 /* The end of this thread as a task: until no coroutine of its loop is left. Those of its group are
  * asked to end before if `cancel`. */
 void plait__coroutines_end(bool cancel);
+/* Does this thread wait for its last ones, and have its daemons been asked to end? */
+bool plait__coroutines_are_ending(void);
 /* In a forked child: there are none. */
 void plait__coroutines_forget(void);
 /* The end of a job, which has a sleeper of its own: the same if the thread became a loop in it. */

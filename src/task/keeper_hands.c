@@ -8,11 +8,13 @@
 #include "os/process.h"
 #include "os/signal.h"
 #include "os/thread.h"
+#include "task/beginning.h"
 #include "task/crew.h"
 #include "task/keeper.h"
 #include "task/keeper_link.h"
 #include "task/keeper_tasks.h"
 #include "task/keeper_wire.h"
+#include "task/order.h"
 
 #include <plait/error.h>
 
@@ -222,6 +224,8 @@ static int send_task(struct keeper_task *task)
             task->has |= 1U << fd;
             fds[n++] = task->fds[fd];
         }
+    for (size_t i = 0; i < task->n_keep; i++) /* there is room for KEEPER_TASK_KEEPS */
+        fds[n++] = task->order->beginning->setup.keep[i];
     rc = plait__os_channel_send(plait__keeper.tasks, task, sizeof *task, fds, n);
     return rc == -EPIPE || rc == -ECONNRESET ? PLAIT_EKEEPER : rc;
 }

@@ -7,6 +7,7 @@
 #include "os/pidfd.h"
 #include "os/signal.h"
 #include "os/thread.h"
+#include "task/beginning.h"
 #include "task/order.h"
 
 #include <errno.h>
@@ -57,8 +58,26 @@ static void insert(int *sorted, size_t *n, int fd)
     sorted[i] = fd;
 }
 
-/* The owner's 0, 1 and 2, and the family's memory. */
-static void set_descriptors(const struct keeper_task *task, const int *fds, size_t n_fds)
+/* To the numbers that they have in the owner, which are ascending, at or above 3 and in no use but
+ * perhaps by each other. */
+static void set_kept(const int *numbers, int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int fd = fds[i];
+        if (fd > numbers[n - 1])
+            continue;
+        fds[i] = plait__os_dup_above(fd, numbers[n - 1] + 1);
+        close(fd);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i] < 0 || dup2(fds[i], numbers[i]) < 0)
+            _exit(1);
+        close(fds[i]);
+    }
+}
+
+/* What the owner has sent, and the family's memory. */
+static void set_descriptors(const struct keeper_task *task, int *fds, size_t n_fds)
 {
     int keep[PLAIT__CHANNEL_FDS + 1];
     size_t n = 0, next = 0;
@@ -69,23 +88,37 @@ static void set_descriptors(const struct keeper_task *task, const int *fds, size
         insert(keep, &n, plait__family()->shared.fd);
     if (plait__os_close_all_but(keep, n) < 0)
         _exit(1);
-    for (int fd = 0; fd < 3 && next < n_fds; fd++) {
+    for (int fd = 0; fd < 3; fd++) {
         if (!(task->has >> fd & 1))
             continue;
         if (dup2(fds[next], fd) < 0)
             _exit(1);
         close(fds[next++]);
     }
+    if (task->n_keep > 0)
+        set_kept(task->order->beginning->setup.keep, fds + next, task->n_keep);
 }
 
-static void live(const struct keeper_task *task, const int *fds, size_t n_fds, pid_t keeper)
+/* A change of the user takes the parent's death back. */
+static void begin(const struct keeper_task *task, pid_t keeper)
+{
+    if (task->order->beginning == NULL)
+        return;
+    plait__beginning_set_up(task->order->beginning, &task->order->verdict, task->token);
+    if (plait__os_die_with_parent(keeper, SIGKILL) < 0)
+        _exit(1);
+}
+
+static void live(const struct keeper_task *task, int *fds, size_t n_fds, pid_t keeper)
 {
     if (plait__os_die_with_parent(keeper, SIGKILL) < 0)
         _exit(1);
     set_descriptors(task, fds, n_fds);
-    plait__os_join_group(task->group);
+    if (task->in_group)
+        plait__os_join_group(task->group);
     plait__os_set_own_name();
     plait__os_signals_default(kept.ignored & ~task->ignored);
+    begin(task, keeper);
     if (plait__order_await(task->order, task->token) < 0)
         _exit(1);
     plait__order_live(task->order);
@@ -109,7 +142,7 @@ static int make_room(void)
 }
 
 /* Its pid, or -errno. */
-static int fork_task(const struct keeper_task *task, const int *fds, size_t n_fds)
+static int fork_task(const struct keeper_task *task, int *fds, size_t n_fds)
 {
     pid_t keeper = getpid(), pid;
     int rc = make_room();
@@ -156,7 +189,9 @@ void plait__kept_tasks_read(void)
         kept.channel = -1;
         return;
     }
-    answer(n_fds == (size_t)__builtin_popcount(task.has) ? fork_task(&task, fds, n_fds) : -EMFILE);
+    answer(n_fds == (size_t)__builtin_popcount(task.has) + task.n_keep
+               ? fork_task(&task, fds, n_fds)
+               : -EMFILE);
     for (size_t i = 0; i < n_fds; i++)
         close(fds[i]);
 }

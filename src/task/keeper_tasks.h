@@ -8,6 +8,7 @@
 #ifndef PLAIT__TASK_KEEPER_TASKS_H
 #define PLAIT__TASK_KEEPER_TASKS_H
 
+#include "os/fd.h"
 #include "os/process.h"
 
 #include <stdbool.h>
@@ -17,6 +18,10 @@
 
 struct plait__order;
 
+enum {
+    KEEPER_TASK_KEEPS = PLAIT__CHANNEL_FDS - 3
+};
+
 struct keeper_task {
     struct plait__order *order; /* in the family's heap */
     uint64_t ignored;           /* signals that it finds ignored */
@@ -24,6 +29,8 @@ struct keeper_task {
     uint32_t has;               /* bit n: descriptor n comes along */
     pid_t group;                /* the owner's process group */
     int fds[3];                 /* of the owner: become 0, 1 and 2; what is not open is /dev/null */
+    bool in_group;              /* it begins in `group` */
+    uint32_t n_keep;            /* those of its beginning come along too, behind the others */
 };
 
 /* `ignored`: what the keeper ignores, and a task does not. */

@@ -6,6 +6,7 @@
 #include "family/member.h"
 #include "os/futex.h"
 #include "os/module.h"
+#include "task/beginning.h"
 #include "task/function.h"
 #include "task/live.h"
 #include "task/local.h"
@@ -43,14 +44,34 @@ static void set_parent(struct plait__order *order, const plait_task *parent)
     order->parent_id = (uint32_t)plait_task_id(parent);
 }
 
+/* 0: there is none. */
+static int name_entry(uintptr_t address, struct plait__entry *ret)
+{
+    int rc = address == 0 ? 0 : plait__function_name(address, &ret->function);
+
+    if (rc == 0 && address != 0 && ret->function == NULL)
+        ret->offset = address - plait__os_module_program_base();
+    return rc;
+}
+
+static int name_functions(const plait_task *task, struct plait__order *ret)
+{
+    const plait_task_table *table = task->table;
+    int rc = name_entry((uintptr_t)(table != NULL ? table->run : task->fn), &ret->run);
+
+    if (rc == 0 && table != NULL)
+        rc = name_entry((uintptr_t)table->init, &ret->init);
+    if (rc == 0 && table != NULL)
+        rc = name_entry((uintptr_t)table->fini, &ret->fini);
+    return rc;
+}
+
 int plait__order_make(struct plait__order **ret, const plait_task *task,
                       const plait_task_opts *opts)
 {
     const char *name = plait_task_name(task), *parent = plait_task_name(task->parent);
-    uintptr_t address = (uintptr_t)task->fn;
     size_t own = strlen(name) + 1, names = align(sizeof **ret + own + strlen(parent) + 1);
-    const struct plait__function *function = NULL;
-    struct plait__order *order;
+    struct plait__order named = { 0 }, *order;
     int rc = plait__member_join();
 
     if (rc < 0)
@@ -59,15 +80,13 @@ int plait__order_make(struct plait__order **ret, const plait_task *task,
         return -EINVAL;
     if (opts->arg_bytes > SIZE_MAX / 2)
         return -ENOMEM;
-    rc = plait__function_name(address, &function);
+    rc = name_functions(task, &named);
     if (rc < 0)
         return rc;
     order = plait__heap_alloc(names + opts->arg_bytes);
     if (order == NULL)
         return -ENOMEM;
-    memset(order, 0, sizeof *order);
-    order->function = function;
-    order->offset = address - plait__os_module_program_base();
+    *order = named;
     order->arg = task->arg;
     order->daemon = task->daemon;
     order->owner = getpid();
@@ -85,6 +104,7 @@ int plait__order_make(struct plait__order **ret, const plait_task *task,
 
 void plait__order_free(struct plait__order *order)
 {
+    plait__beginning_free(order->beginning);
     plait_shared_free(order);
 }
 
@@ -119,32 +139,49 @@ int plait__order_await(struct plait__order *order, uint32_t token)
     return word == token ? 0 : -1;
 }
 
-/* 0 when it is not here: then the log says why. */
-static plait_task_fn *find_function(const struct plait__order *order)
+static bool is_there(const struct plait__entry *entry)
 {
-    uintptr_t address = order->function != NULL ? plait__function_find(order->function)
-                                                : plait__os_module_program_base() + order->offset;
+    return entry->function != NULL || entry->offset != 0;
+}
 
-    return (plait_task_fn *)address;
+/* 0 when it is not here: then the log says why, if there ought to be one. */
+static uintptr_t find(const struct plait__entry *entry)
+{
+    if (entry->function != NULL)
+        return plait__function_find(entry->function);
+    return is_there(entry) ? plait__os_module_program_base() + entry->offset : 0;
+}
+
+static int find_functions(const struct plait__order *order, plait_task_table *ret)
+{
+    ret->init = (int (*)(void *))find(&order->init);
+    ret->run = (plait_task_fn *)find(&order->run);
+    ret->fini = (void (*)(void *))find(&order->fini);
+    return ret->run != NULL && (ret->init != NULL) == is_there(&order->init) &&
+                   (ret->fini != NULL) == is_there(&order->fini)
+               ? 0
+               : -ENOENT;
 }
 
 int plait__order_check(const struct plait__order *order)
 {
-    return find_function(order) != NULL ? 0 : -ENOENT;
+    plait_task_table found;
+
+    return find_functions(order, &found);
 }
 
 void plait__order_live(struct plait__order *order)
 {
-    plait_task_opts opts = { .name = order->names, .daemon = order->daemon };
+    static plait_task_table table;
+    plait_task_opts opts = { .name = order->names, .daemon = order->daemon, .table = &table };
     plait_task_opts parent_opts = { .name = order->names + order->parent_name };
-    plait_task_fn *fn = find_function(order);
     plait_task *task = NULL, *parent = NULL;
 
     plait__locals_swap(NULL); /* the keeper's, which are nobody's */
     plait__start_method_inherit(order->start_method);
-    if (fn == NULL ||
+    if (find_functions(order, &table) < 0 ||
         plait__task_create(&parent, order->parent_kind, NULL, NULL, &parent_opts) < 0 ||
-        plait__task_create(&task, PLAIT_PROCESS, fn, order->arg, &opts) < 0)
+        plait__task_create(&task, PLAIT_PROCESS, NULL, order->arg, &opts) < 0)
         _exit(1);
     parent->owner = task->owner = order->owner; /* who alone may wait for them and end them */
     parent->parent = NULL;

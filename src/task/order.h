@@ -17,6 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct plait__beginning;
+
+/* A function as another process finds it. */
+struct plait__entry {
+    const struct plait__function *function; /* NULL: it is in the program itself */
+    uint64_t offset;                        /* of it there; 0: there is none */
+};
+
 struct plait__order {
     struct plait__verdict verdict;
     uint32_t word;      /* atomic, a futex word: 0, or what plait__order_go said */
@@ -24,8 +32,8 @@ struct plait__order {
     struct plait__death death;
 
     /* the rest is const once it is made */
-    const struct plait__function *function; /* NULL: it is in the program itself */
-    uint64_t offset;                        /* of it there */
+    struct plait__entry init, run, fini;
+    struct plait__beginning *beginning; /* NULL: as the keeper */
     void *arg;
     size_t arg_bytes; /* 0: the pointer itself */
     bool daemon;

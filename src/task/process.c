@@ -198,13 +198,17 @@ static void give_up(plait_task *task)
 
 static void fini(plait_task *task)
 {
+    bool is_ours = task->owner == plait__self_pid();
+
     /* in a forked child the verdict is the parent's business */
-    if (task->verdict != NULL && plait__task_has_ended(task) && task->owner == plait__self_pid()) {
+    if (task->verdict != NULL && plait__task_has_ended(task) && is_ours) {
         if (task->order != NULL)
             plait__order_free(task->order);
         else
             plait__verdict_give(task->verdict);
     }
+    if (!is_ours && plait__process_has_closed_others())
+        return;
     if (task->pidfd >= 0)
         close(task->pidfd);
     if (task->guard >= 0)

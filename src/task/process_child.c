@@ -47,6 +47,13 @@ static bool wait_at(int gate, pid_t parent, bool must_look)
     }
 }
 
+static bool has_closed_others; /* const once the function has been entered */
+
+bool plait__process_has_closed_others(void)
+{
+    return has_closed_others;
+}
+
 /* Does what the options say, and tells how it went. */
 static void set_up(struct plait__start *start, int gate)
 {
@@ -60,6 +67,7 @@ static void set_up(struct plait__start *start, int gate)
         if (plait__family() != NULL && plait__family()->shared.fd >= 3)
             plait__child_plan_keep(&start->plan, plait__family()->shared.fd);
         rc = plait__os_child_set_up(&start->plan.setup, &verdict->step);
+        has_closed_others = has_closed_others || opts->close_fds;
         if (opts->environment != NULL)
             plait__os_set_environment(opts->environment);
     }

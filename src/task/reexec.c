@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x706c616974726531)
@@ -52,6 +53,11 @@ int plait__reexec_remember(int argc, char *const *argv)
 bool plait__reexec_is_possible(void)
 {
     return arguments != NULL;
+}
+
+bool plait__reexec_is_privileged(void)
+{
+    return getauxval(AT_SECURE) != 0;
 }
 
 /* ---- the message ---- */
@@ -225,7 +231,7 @@ pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret
 /* Is it this very process that was spawned? Its channel. */
 static bool was_spawned(int *ret_channel)
 {
-    const char *text = secure_getenv("PLAIT_SPAWN"); /* a stranger commands no set-uid program */
+    const char *text = getenv("PLAIT_SPAWN");
     char *end;
     long fd;
 
@@ -279,8 +285,9 @@ void plait__reexec_enter(void)
     if (!was_spawned(&channel))
         return;
     /* from here on we are what the message says, or nothing. Never the program from its beginning:
-     * it would do once more what it has done, and spawn again */
-    if (look_at_message(channel, &message) < 0)
+     * it would do once more what it has done, and spawn again. A stranger commands no program that
+     * has the privileges of its file: that one is nothing */
+    if (plait__reexec_is_privileged() || look_at_message(channel, &message) < 0)
         _exit(1);
     unsetenv("PLAIT_SPAWN");
     take_message(channel);

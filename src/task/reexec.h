@@ -40,6 +40,9 @@ struct plait__reexec_message {
 int plait__reexec_remember(int argc, char *const *argv);
 /* Was that called? */
 bool plait__reexec_is_possible(void);
+/* Has the program other privileges than who has started it, by its file (set-uid, capabilities)? Then
+ * its environment commands nothing, and it cannot be spawned. */
+bool plait__reexec_is_privileged(void);
 
 /* What differs from start to start. */
 struct plait__reexec {

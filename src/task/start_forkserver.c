@@ -5,17 +5,20 @@
  * keeper is killed they are killed with it, by the kernel; then nobody tells their end but their
  * pidfd.
  */
+#include "base/log.h"
 #include "base/time.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/oom.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "task/beginning.h"
 #include "task/keeper.h"
 #include "task/keeper_tasks.h"
 #include "task/order.h"
 #include "task/start.h"
 #include "task/task.h"
+#include "task/verdict.h"
 #include "wait/wait.h"
 
 #include <plait/error.h>
@@ -24,14 +27,34 @@
 #include <signal.h>
 #include <unistd.h>
 
-int plait__forkserver_start(plait_task *task, const plait_task_opts *opts)
+static void say_failed(const plait_task *task, const char *step, int error)
 {
-    struct keeper_task request = { .group = getpgrp(), .fds = { 0, 1, 2 } };
-    struct plait__forked forked;
-    int rc = plait__order_make(&request.order, task, opts);
+    plait__log(PLAIT_LOG_ERROR, "%s was not started: %s: %s", task->name, step,
+               plait_strerror(error));
+}
 
-    if (rc < 0)
-        return rc;
+/* Has it set itself up? If not, it has ended, and is seen to. */
+static int hear_of_beginning(plait_task *task, uint32_t token)
+{
+    struct plait__verdict *verdict = task->verdict;
+    int rc;
+
+    if (!plait__beginning_await(task->order->beginning, token, task->pidfd) || verdict->error == 0)
+        return 0; /* one that was killed meanwhile was started: its outcome says so */
+    rc = verdict->error;
+    say_failed(task, verdict->step, rc);
+    /* relaxed: nobody else has the handle yet */
+    __atomic_store_n(&task->was_asked, 1, __ATOMIC_RELAXED);
+    task->ops->give_up(task);
+    return rc;
+}
+
+static int start(plait_task *task, struct keeper_task *asked)
+{
+    struct keeper_task request = *asked;
+    struct plait__forked forked;
+    int rc;
+
     plait__os_flush_streams(); /* so that what we printed comes before what it prints */
     rc = plait__keeper_fork(&request, &forked);
     if (rc < 0) {
@@ -49,8 +72,48 @@ int plait__forkserver_start(plait_task *task, const plait_task_opts *opts)
     task->keeper = forked.keeper;
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)forked.pid, __ATOMIC_RELAXED);
-    plait__order_go(task->order, forked.token);
-    return 0;
+    rc = task->order->beginning != NULL ? hear_of_beginning(task, forked.token) : 0;
+    if (rc == 0)
+        plait__order_go(task->order, forked.token);
+    return rc;
+}
+
+static int start_with(plait_task *task, const plait_task_opts *opts,
+                      const struct plait__child_plan *plan)
+{
+    const struct plait__child_setup *setup = &plan->setup;
+    struct keeper_task request = { .group = getpgrp(),
+                                   .in_group = !setup->new_group && !setup->new_session,
+                                   .n_keep = (uint32_t)setup->n_keep };
+    int rc = setup->n_keep > KEEPER_TASK_KEEPS ? -ENOTSUP : 0;
+
+    for (int fd = 0; fd < 3; fd++)
+        request.fds[fd] = setup->fds[fd] > 0 ? setup->fds[fd] : fd;
+    if (rc == 0)
+        rc = plait__order_make(&request.order, task, opts);
+    if (rc < 0)
+        return rc;
+    if (opts->process != NULL)
+        rc = plait__beginning_make(&request.order->beginning, plan, opts->process);
+    if (rc < 0) {
+        plait__order_free(request.order);
+        return rc;
+    }
+    return start(task, &request);
+}
+
+int plait__forkserver_start(plait_task *task, const plait_task_opts *opts)
+{
+    struct plait__child_plan plan = { 0 };
+    const char *step = NULL;
+    int rc = opts->process != NULL ? plait__child_plan_make(&plan, opts->process, &step) : 0;
+
+    if (rc < 0)
+        say_failed(task, step, rc);
+    else
+        rc = start_with(task, opts, &plan);
+    plait__child_plan_fini(&plan);
+    return rc;
 }
 
 /* The keeper died before it could tell the end: it took the task along. */

@@ -28,17 +28,24 @@ enum {
     TRIES = 8 /* processes, of which each has its addresses elsewhere */
 };
 
-/* What the new process says: 0 or -errno. */
-static int hear(int channel)
+/* What the new process says: 0 or -errno. The end of its channel alone does not tell that it has
+ * ended: a child of its constructors', or one that another thread of ours forked, has that open too. */
+static int hear(int channel, int pidfd)
 {
-    struct plait__fd word = { .fd = channel, .wanted = PLAIT__FD_READ };
+    struct plait__fd from[2] = { { .fd = channel, .wanted = PLAIT__FD_READ },
+                                 { .fd = pidfd, .wanted = PLAIT__FD_READ } };
     int fds[PLAIT__CHANNEL_FDS];
     int32_t answer = 0;
     size_t n_fds;
     ssize_t n;
 
-    while ((n = plait__os_channel_recv(channel, &answer, sizeof answer, fds, &n_fds)) == -EAGAIN)
-        plait__os_poll(&word, 1, INT64_MAX);
+    for (;;) {
+        bool has_ended = from[1].ready != 0; /* looked at before: what it said is there */
+        n = plait__os_channel_recv(channel, &answer, sizeof answer, fds, &n_fds);
+        if (n != -EAGAIN || has_ended)
+            break;
+        plait__os_poll(from, 2, INT64_MAX);
+    }
     return n == (ssize_t)sizeof answer ? answer : -ENOEXEC;
 }
 
@@ -55,7 +62,7 @@ static int spawn_once(plait_task *task, struct plait__order *order, const plait_
     close(what.keeper);
     if (pid < 0)
         return pid;
-    rc = hear(channel);
+    rc = hear(channel, pidfd);
     close(channel);
     if (rc < 0) {
         plait__os_pidfd_signal(pidfd, SIGKILL); /* if it has not ended by itself */
@@ -76,6 +83,11 @@ static int check(void)
     if (!plait__reexec_is_possible()) {
         plait__log(PLAIT_LOG_WARNING,
                    "nothing is spawned: main has to call plait_init first of all");
+        return -ENOTSUP;
+    }
+    if (plait__reexec_is_privileged()) {
+        plait__log(PLAIT_LOG_WARNING,
+                   "nothing is spawned: the program has privileges of its file (set-uid)");
         return -ENOTSUP;
     }
     if (plait__family()->shared.fd < 0) {

@@ -45,7 +45,7 @@ static int keep_before_threads(void)
     return rc == PLAIT_ETHREADS ? 0 : rc; /* the host has threads of its own already */
 }
 
-/* What another kind than a process does not have, and what is not there yet of what is no fork. */
+/* What another kind than a process does not have, and what one that is no fork does not. */
 static int check_opts(plait_kind kind, const plait_task_opts *opts)
 {
     if (opts->method > PLAIT_START_FORKSERVER)
@@ -56,11 +56,7 @@ static int check_opts(plait_kind kind, const plait_task_opts *opts)
         return opts->method != 0 || opts->tree || opts->process != NULL ? -ENOTSUP : 0;
     plait_start_method method = opts->method != 0 ? opts->method : plait_get_start_method();
 
-    if (method == PLAIT_START_FORK)
-        return 0;
-    if (method == PLAIT_START_FORKSERVER && opts->process != NULL)
-        return -ENOTSUP;
-    return opts->tree || opts->table != NULL ? -ENOTSUP : 0;
+    return opts->tree && method != PLAIT_START_FORK ? -ENOTSUP : 0;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */

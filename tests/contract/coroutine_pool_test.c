@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -392,4 +393,72 @@ TEST_LIMIT(a_job_of_a_thread_may_have_coroutines, 30)
 TEST_LIMIT(a_job_of_a_process_may_have_coroutines, 30)
 {
     jobs_with_coroutines(PLAIT_PROCESS);
+}
+
+/* ---- a pool that nobody destroys ---- */
+
+static int wait_for_ever(const void *in, void *out, void *ctx)
+{
+    static plait_event never;
+
+    (void)in;
+    (void)out;
+    (void)ctx;
+    CHECK_INT(plait_event_wait(&never, PLAIT_FOREVER), -ECANCELED);
+    add(&board->n_jobs);
+    return -ECANCELED;
+}
+
+/* So many workers, and two jobs that wait for ever. */
+static int leave_a_pool(void *arg)
+{
+    size_t workers = (size_t)(uintptr_t)arg;
+    plait_future *futures[2];
+
+    CHECK_INT(plait_pool_create(&pool, PLAIT_COROUTINE, &(plait_pool_opts){ .workers = workers }),
+              0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(
+            plait_pool_submit(pool, &futures[i], &(plait_job){ .fn = wait_for_ever }, PLAIT_NOWAIT),
+            0);
+    CHECK_INT(plait_sleep(plait_after_ms(1)), 0); /* they begin */
+    return 0;
+}
+
+static void leave_and_exit(size_t workers)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        leave_a_pool((void *)(uintptr_t)workers);
+        exit(0);
+    }
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+}
+
+TEST_LIMIT(a_pool_that_nobody_destroys_ends_with_the_program, 30)
+{
+    prepare(PLAIT_THREAD);
+    plait_pool_destroy(pool);
+    leave_and_exit(1); /* a job has not begun, and does not */
+    CHECK_INT(load(&board->n_jobs), 1);
+    leave_and_exit(5); /* some are idle */
+    CHECK_INT(load(&board->n_jobs), 3);
+}
+
+TEST_LIMIT(a_pool_that_nobody_destroys_ends_with_its_thread, 30)
+{
+    plait_task *task = NULL;
+
+    prepare(PLAIT_THREAD);
+    plait_pool_destroy(pool);
+    for (uintptr_t workers = 1; workers <= 5; workers += 4) {
+        CHECK_INT(plait_task_start(&task, PLAIT_THREAD, leave_a_pool, (void *)workers, NULL), 0);
+        CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+        plait_task_destroy(task);
+        plait_pool_destroy(pool); /* also afterwards */
+    }
+    CHECK_INT(load(&board->n_jobs), 3);
 }

@@ -275,6 +275,40 @@ TEST(the_heap_stays_and_tasks_can_be_started_where_all_is_closed)
     CHECK_INT(*shared, 1);
 }
 
+static int sleep_long(void *arg)
+{
+    (void)arg;
+    return plait_sleep(PLAIT_FOREVER);
+}
+
+/* With descriptors of its own at all numbers that its parent had. */
+static int destroy_inherited(void *arg)
+{
+    plait_task **tasks = arg;
+    int before;
+
+    for (int i = 0; i < 40; i++)
+        if (dup(0) < 0)
+            return -1;
+    before = count_open(NULL);
+    plait_task_destroy(tasks[0]);
+    plait_task_destroy(tasks[1]);
+    return before - count_open(NULL);
+}
+
+TEST(a_handle_of_the_parents_closes_nothing_where_all_is_closed)
+{
+    const plait_task_opts tree = { .tree = true };
+    plait_task *tasks[2];
+
+    CHECK_INT(plait_task_start(&tasks[0], PLAIT_PROCESS, sleep_long, NULL, NULL), 0);
+    CHECK_INT(plait_task_start(&tasks[1], PLAIT_PROCESS, sleep_long, NULL, &tree), 0);
+    CHECK_INT(run(destroy_inherited, tasks, &(plait_process_opts){ .close_fds = true }), 0);
+    CHECK(plait_task_is_alive(tasks[0]) && plait_task_is_alive(tasks[1]));
+    plait_task_destroy(tasks[0]);
+    plait_task_destroy(tasks[1]);
+}
+
 /* ---- limits, niceness, CPUs ---- */
 
 static int open_many(void *arg)

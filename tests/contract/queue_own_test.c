@@ -320,3 +320,24 @@ TEST(a_destroy_lets_go_of_threads_and_of_coroutines_elsewhere)
             CHECK_INT(end(tasks[j]), 0);
     }
 }
+
+TEST(a_destroy_waits_for_who_looks_again_before_the_first_sleep)
+{
+    for (int i = 0; i < 100; i++) {
+        make_own((plait_queue_opts){ 0 });
+        struct plait__own_queue *own = plait__own_of(queue);
+        if (own->lock.home == NULL) { /* nothing shows that somebody came */
+            plait_queue_destroy(queue);
+            return;
+        }
+        plait_task *task = start(PLAIT_THREAD, wait_at_it, NULL);
+        while (__atomic_load_n(&own->lock.home, __ATOMIC_ACQUIRE) != NULL)
+            plait_yield();
+        while (!plait__mutex_try(&own->lock.mutex)) /* at once, not after a sleep */
+            ;
+        CHECK_INT(own->n_inside, 1);
+        plait__mutex_unlock(&own->lock.mutex);
+        plait_queue_destroy(queue);
+        CHECK_INT(end(task), 0);
+    }
+}

@@ -7,6 +7,7 @@
 #include "start_contract.h"
 
 #include "start_deaths.h"
+#include "start_options.h"
 
 TEST(a_pointer_into_private_memory_is_refused)
 {

@@ -7,8 +7,14 @@
 #include "start_contract.h"
 
 #include "start_deaths.h"
+#include "start_options.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+
+enum {
+    NOBODY = 65534 /* a user, and a group */
+};
 
 TEST(a_pointer_into_private_memory_is_refused)
 {
@@ -32,39 +38,6 @@ TEST(it_outlives_the_keeper)
     plait_task_destroy(task);
 }
 
-static int look_at_the_beginning(void *arg)
-{
-    struct board *board = arg;
-    const char *word = getenv("START_WORD");
-
-    if (getcwd(board->text, sizeof board->text) == NULL || word == NULL)
-        return 1;
-    board->value = getenv("PLAIT_SPAWN") == NULL && getenv("HOME") == NULL;
-    return strcmp(word, "here");
-}
-
-TEST(it_begins_as_the_options_say)
-{
-    struct board *board = make_board();
-    char *const environment[] = { (char[]){ "START_WORD=here" }, NULL };
-    const plait_process_opts process = { .directory = "/",
-                                         .environment = environment,
-                                         .close_fds = true };
-    const plait_task_opts opts = { .method = PLAIT_START_SPAWN, .process = &process };
-    const plait_process_opts nowhere = { .directory = "/nonexistent" };
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, look_at_the_beginning, board, &opts), 0);
-    CHECK_INT(join(task).code, 0);
-    CHECK_STR(board->text, "/");
-    CHECK_INT(board->value, 1);
-    plait_task_destroy(task);
-    CHECK_INT(
-        plait_task_start(&task, PLAIT_PROCESS, look_at_the_beginning, board,
-                         &(plait_task_opts){ .method = PLAIT_START_SPAWN, .process = &nowhere }),
-        -ENOENT);
-}
-
 static int count_arguments(void *arg)
 {
     char text[4096];
@@ -82,7 +55,7 @@ TEST(its_arguments_are_the_programs)
 
 /* Of this program, exec'd with that variable: a stranger's, or of a process that was spawned to be
  * something, and whose own pid stands behind the dot. */
-static int exit_status_with(const char *value, bool is_meant)
+static int exit_status_of(const char *program, const char *value, bool is_meant)
 {
     char text[64];
     int status;
@@ -93,12 +66,17 @@ static int exit_status_with(const char *value, bool is_meant)
         setenv("PLAIT_SPAWN", text, 1);
         if (freopen("/dev/null", "w", stdout) == NULL)
             _exit(99);
-        execl("/proc/self/exe", "start_spawn", "-l", (char *)NULL);
+        execl(program, "start_spawn", "-l", (char *)NULL);
         _exit(99);
     }
     CHECK_INT(waitpid(pid, &status, 0), pid);
     CHECK(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int exit_status_with(const char *value, bool is_meant)
+{
+    return exit_status_of("/proc/self/exe", value, is_meant);
 }
 
 TEST(a_strangers_variable_does_no_harm_and_who_was_meant_never_runs_the_program)
@@ -115,4 +93,70 @@ TEST(a_strangers_variable_does_no_harm_and_who_was_meant_never_runs_the_program)
     CHECK_INT(exit_status_with(number, false), 0);
     CHECK_INT(exit_status_with(number, true), 1);
     CHECK_INT(exit_status_with("987.", true), 1);
+}
+
+/* This program, as one that has its user by its file. */
+static void copy_with_user(const char *path)
+{
+    char block[65536];
+    int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_WRONLY | O_CREAT, 0700);
+    ssize_t n;
+
+    CHECK(from >= 0 && to >= 0);
+    while ((n = read(from, block, sizeof block)) > 0)
+        CHECK_INT(write(to, block, (size_t)n), n);
+    CHECK_INT(fchown(to, NOBODY, NOBODY), 0);
+    CHECK_INT(fchmod(to, 04755), 0);
+    close(from);
+    close(to);
+}
+
+TEST(a_program_with_a_user_of_its_file_never_runs_again_in_place_of_its_task)
+{
+    char folder[] = "/tmp/plait-test-XXXXXX", path[64];
+    int status, meant;
+
+    if (getuid() != 0)
+        test_skip("needs root");
+    CHECK(mkdtemp(folder) != NULL);
+    CHECK_INT(chmod(folder, 0755), 0);
+    snprintf(path, sizeof path, "%s/program", folder);
+    copy_with_user(path);
+    status = exit_status_of(path, "", false);
+    meant = exit_status_of(path, "987.", true);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(rmdir(folder), 0);
+    if (status != 0)
+        test_skip("such a file does not run here");
+    CHECK_INT(meant, 1);
+}
+
+/* In a process that was spawned for it, before main: leaves a child which has all open, and ends. */
+__attribute__((constructor)) static void leave_a_child(void)
+{
+    const char *hold = getenv("START_HOLD");
+    char byte;
+
+    if (hold == NULL || getenv("PLAIT_SPAWN") == NULL)
+        return;
+    if (fork() == 0 && read(atoi(hold), &byte, 1) < 0)
+        _exit(1);
+    _exit(0);
+}
+
+TEST(a_process_that_ends_too_early_is_noticed_though_its_child_lives)
+{
+    plait_task *task = NULL;
+    char number[16];
+    int fds[2];
+
+    CHECK_INT(pipe(fds), 0); /* the child reads its end when we have closed ours, or died */
+    CHECK_INT(fcntl(fds[1], F_SETFD, FD_CLOEXEC), 0);
+    snprintf(number, sizeof number, "%d", fds[0]);
+    setenv("START_HOLD", number, 1);
+    CHECK_INT(start_rc(&task, return_7, NULL, 0), -ENOEXEC);
+    CHECK(task == NULL);
+    unsetenv("START_HOLD");
+    close(fds[1]);
+    CHECK_INT(run(return_7, NULL).code, 7);
 }

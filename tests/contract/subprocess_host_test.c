@@ -121,6 +121,8 @@ TEST(it_begins_with_no_signal_blocked_or_handled)
     plait_run_result result;
     sigset_t all;
 
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* a shell may have started us with some ignored */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGCHLD, SIG_IGN);
@@ -162,6 +164,8 @@ TEST(no_descriptor_gets_into_the_program_of_another_thread)
 {
     pthread_t threads[2];
 
+    for (int fd = 3; fd < 256; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC); /* what we were started with */
     CHECK_INT(plait_keeper_start(), 0);
     for (int i = 0; i < 2; i++)
         CHECK_INT(pthread_create(&threads[i], NULL, start_many, NULL), 0);
@@ -174,6 +178,17 @@ TEST(no_descriptor_gets_into_the_program_of_another_thread)
     }
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
+}
+
+TEST(a_host_may_have_no_environment_at_all)
+{
+    char *text;
+
+    CHECK_INT(clearenv(), 0);
+    CHECK_INT(plait_getoutput(&text, "echo hello", PLAIT_FOREVER), 0); /* of a tree */
+    CHECK_STR(text, "hello");
+    free(text);
+    CHECK_INT(finish(start_line("exit 3", (plait_subprocess_opts){ 0 })).code, 3);
 }
 
 static long resident_kib(void)
@@ -215,7 +230,8 @@ TEST_LIMIT(many_starts_leave_nothing_behind, 60)
 enum how {
     BY_SIGKILL,
     BY_EXIT,
-    BY_RETURN_OF_THREAD
+    BY_RETURN_OF_THREAD,
+    BY_RETURN_OF_TASK
 };
 
 static int said[2]; /* where programs say their pids */
@@ -236,6 +252,16 @@ static void *start_in_thread(void *arg)
     return NULL;
 }
 
+static int start_in_task(void *arg)
+{
+    char byte;
+
+    (void)arg;
+    start_one(false);
+    CHECK_INT(test_read(gate[0], &byte, 1), 0);
+    return 0;
+}
+
 /* Starts one, waits until we have seen it, and then ends. */
 static void be_owner(enum how how, bool detach)
 {
@@ -244,6 +270,12 @@ static void be_owner(enum how how, bool detach)
 
     close(gate[1]);
     CHECK_INT(plait_keeper_start(), 0);
+    if (how == BY_RETURN_OF_TASK) {
+        plait_task *task;
+        CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, start_in_task, NULL, NULL), 0);
+        CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+        exit(0);
+    }
     if (how == BY_RETURN_OF_THREAD) {
         pthread_create(&thread, NULL, start_in_thread, NULL);
         pthread_join(thread, NULL);
@@ -281,6 +313,7 @@ TEST(it_ends_with_its_owner_however_that_ends)
     check_ends(run_owner(BY_SIGKILL, false));
     check_ends(run_owner(BY_EXIT, false));
     check_ends(run_owner(BY_RETURN_OF_THREAD, false));
+    check_ends(run_owner(BY_RETURN_OF_TASK, false));
 }
 
 TEST(a_detached_one_lives_on)

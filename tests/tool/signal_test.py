@@ -251,8 +251,8 @@ class Signals(plaittest.Case):
         begin = time.monotonic()
         go.send("\n")  # only now the last one is started
         paused = self.stop_for_a_second(process, int(started.line()))
-        median = sorted(float(entry["JobRuntime"]) for entry in self.log())[1]
-        self.check_times_out_later(process, begin, 10 * (median - 0.001), paused)
+        least = min(float(entry["JobRuntime"]) for entry in self.log())  # the median was that of two or of three
+        self.check_times_out_later(process, begin, 10 * (least - 0.001), paused)
 
     def test_ctrl_c_on_a_terminal(self):
         """The shell's way: plait in the foreground of a terminal that sends the signal to its group."""
