@@ -484,9 +484,10 @@ def machine(build):
     peers = [run_text([name, "--version"]) for name in ("xargs", "parallel", "python3")]
     for name, package in (("GLib", "libglib2.0-dev"), ("ZeroMQ", "libzmq3-dev"), ("nng", "libnng-dev"),
                           ("Boost", "libboost-dev"), ("Open MPI", "libopenmpi-dev"), ("TBB", "libtbb-dev"),
-                          ("libuv", "libuv1-dev"), ("Go", "golang-go"), ("State Threads", "libst-dev"), ("Pth", "libpth-dev"),
+                          ("libuv", "libuv1-dev"), ("State Threads", "libst-dev"), ("Pth", "libpth-dev"),
                           ("gevent", "python3-gevent"), ("uvloop", "python3-uvloop")):
         peers.append("%s %s" % (name, run_text(["dpkg-query", "-W", "-f", "${Version}", package]).split("-")[0]))
+    peers.append(re.sub(r"^go version go(\S+).*", r"Go \1", run_text(["go", "version"])))
     facts["peers"] = ", ".join(text for text in peers if re.search(r"\d", text))
     return facts
 

@@ -99,7 +99,7 @@ static int check(void)
 
 int plait__spawn_start(plait_task *task, const plait_task_opts *opts)
 {
-    struct plait__order *order;
+    struct plait__order *order = NULL;
     int rc = plait__member_join();
 
     if (rc == 0)

@@ -64,7 +64,7 @@ struct both {
 
 static int add(struct both both, long *ret)
 {
-    long a, b;
+    long a = 0, b = 0;
     int rc = plait_lazy_get(both.a, &a, sizeof a, PLAIT_FOREVER);
 
     if (rc == 0)
