@@ -190,7 +190,8 @@ def scenarios(build):
                 for size in ("64B", "1KiB", "64KiB")]
 
     shell = ["sh", "-c", SNIPPET.replace("{}", '"$1"'), "sh"]
-    processes = ("limit-vfork", "fork", "posix-spawn", "glib", "python")
+    processes = ("plait:forkserver", "plait:spawn", "limit-vfork", "fork", "posix-spawn", "glib", "python", "python:forkserver",
+                 "python:spawn")
     map_goals = [
         ("plait", ["limit-posix-spawn"], 1 / 1.1, "at most 1.1 × the time of the posix_spawn loop"),
         ("plait", ["parallel"], 5, "5 × as fast as GNU parallel"),
@@ -234,8 +235,8 @@ def scenarios(build):
         Scenario("map/true-output", "jobs/s", 2, 1000, whole("echo", ["echo"], "-g", portion=0.3),
                  inputs=numbers, quick=20, prints=sorted),
         Scenario("map/files", "jobs/s", 2, 200, whole(SNIPPET, shell, "-g"), inputs=real_files, quick=10),
-        Scenario("process/start-join", "starts/s", 1, 100, list(own_clock(*processes))),
-        Scenario("process/start-join-512MiB", "starts/s", 1, 5, list(own_clock(*processes)), quick=1),
+        Scenario("process/start-join", "starts/s", 1, 100, list(own_clock(*processes, script="start_join.py"))),
+        Scenario("process/start-join-512MiB", "starts/s", 1, 5, list(own_clock(*processes, script="start_join.py")), quick=1),
         Scenario("thread/start-join", "starts/s", 1, 500, list(own_clock("limit-pthread", "glib", "python"))),
         *[Scenario(name, "reads/s", 1, 100000, list(own_clock("limit-thread-local", "pthread-local", plait="local")), quick=100)
           for name in ("thread/local", "thread/local-16th")],

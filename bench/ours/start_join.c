@@ -1,4 +1,5 @@
-/* plait: a task that returns at once, started and joined.
+/* plait: a task that returns at once, started and joined. Before the scenario may stand how processes
+ * are made: "spawn" or "forkserver".
  * SPDX-License-Identifier: MIT
  */
 #include "bench.h"
@@ -40,6 +41,15 @@ int main(int argc, char **argv)
     };
     int rc = plait_init(&argc, &argv);
 
+    if (rc == 0 && argc == 4) {
+        rc = plait_set_start_method(strcmp(argv[1], "spawn") == 0 ? PLAIT_START_SPAWN
+                                                                  : PLAIT_START_FORKSERVER);
+        argv[1] = argv[0];
+        argv++;
+        argc--;
+        if (rc == 0) /* as small as it can be */
+            rc = plait_keeper_start();
+    }
     if (rc < 0) {
         fprintf(stderr, "plait_init: %s\n", plait_strerror(rc));
         return 1;

@@ -28,8 +28,8 @@
  * with a handle and are no daemons are waited for only.
  *
  * When all tasks of a program wait that has only one thread, for things of its own memory (queues
- * are not: other processes may reach them; signal handlers do not count) and without a deadline,
- * then they do so for ever: the log names each, and what it waits for, and the wait of the thread
+ * are not, but for those of one_process: other processes may reach them; signal handlers do not
+ * count) and without a deadline, then they do so for ever: the log names each, and what it waits for, and the wait of the thread
  * itself (the task that is no coroutine) ends with -EDEADLK, whatever call it is in. That comes
  * once, until a coroutine has run again.
  *

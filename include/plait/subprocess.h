@@ -76,9 +76,9 @@ typedef struct plait_run_opts {
     bool shell;                        /* likewise */
     /* out and err come into the result; each is a pipe where process says nothing else of it */
     bool capture;
-    const void *input; /* what the program reads; NULL: what process says */
-    size_t input_bytes;
-    size_t max_bytes; /* -EMSGSIZE when out, or err, is longer; 0: no limit */
+    const void *input;  /* what the program reads; NULL: what process says */
+    size_t input_bytes; /* how many bytes of it; 0: it finds the end of file at once */
+    size_t max_bytes;   /* -EMSGSIZE when out, or err, is longer; 0: no limit */
 } plait_run_opts;
 
 /* What plait_run tells; zero bytes are an empty one. */
@@ -461,10 +461,11 @@ PLAIT_API int plait_subprocess_on_end(plait_waitable *ret, plait_subprocess *p);
  *   Blocks    until it has ended and nobody has its pipes, or the deadline. A cancellation point.
  *   From      any task, of any thread.
  *   Errors    those of plait_subprocess_start: it did not run.
- *             -ETIMEDOUT  it took too long, and was killed.
+ *             -ETIMEDOUT  it took too long, and was killed; or lives on, if the caller may not kill
+ *                         it: then, here and below, the outcome's kind is 0.
  *             -ECANCELED  the caller was asked to end; it was killed.
  *             -EMSGSIZE   it said more than max_bytes, and was killed.
- *             -EINVAL     also: input with an in, or without bytes.
+ *             -EINVAL     also: input together with an in, or input_bytes without input.
  *             -ENOMEM     no memory for what it says; it was killed.
  *   Fork      usable in the child.
  *   Since     0.1

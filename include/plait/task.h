@@ -226,8 +226,8 @@ PLAIT_API bool plait_task_is_alive(plait_task *task);
  */
 PLAIT_API int plait_task_outcome(plait_task *task, plait_outcome *ret);
 
-/* Ask a task to end: SIGTERM for a process; for a thread, each wait in plait says -ECANCELED from
- * now on.
+/* Ask a task to end: SIGTERM for a process; for a thread or a coroutine, each wait in plait says
+ * -ECANCELED from now on.
  *
  *   task      the task. One that has ended already is left alone.
  *   Blocks    no; join it to see it end.
@@ -244,7 +244,8 @@ PLAIT_API int plait_task_terminate(plait_task *task);
  *   task      the task. One that has ended already is left alone.
  *   Blocks    no; join it to see it end.
  *   From      any task of the process that started it.
- *   Errors    -ENOTSUP  a thread cannot be killed: ask it to end by plait_task_terminate.
+ *   Errors    -ENOTSUP  a thread or a coroutine cannot be killed: ask it to end by
+ *                       plait_task_terminate.
  *             -ECHILD   the task is not one of this process.
  *             -EINVAL   task is NULL.
  *   Fork      not usable in the child (-ECHILD).
@@ -320,7 +321,7 @@ PLAIT_API bool plait_task_is_daemon(const plait_task *task);
  *   Returns   the descriptor (a pidfd). It belongs to the handle: do not close it.
  *   Blocks    no.
  *   From      any task of the process that started it.
- *   Errors    -ENOTSUP  a thread has none.
+ *   Errors    -ENOTSUP  a thread or a coroutine has none.
  *             -ECHILD   the task is not one of this process.
  *             -EINVAL   task is NULL.
  *   Fork      not usable in the child (-ECHILD).
@@ -383,8 +384,8 @@ PLAIT_API size_t plait_task_children(plait_task **ret, size_t max);
 
 /* Was the running task asked to end?
  *
- *   Returns   true after plait_task_terminate on a thread. A process is told by SIGTERM instead:
- *             false.
+ *   Returns   true after plait_task_terminate on a thread or a coroutine. A process is told by SIGTERM
+ *             instead: false.
  *   Blocks    no.
  *   From      any task.
  *   Errors    none.

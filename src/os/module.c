@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 /* ---- one of them ---- */
 
@@ -134,6 +135,23 @@ uintptr_t plait__os_module_program_base(void)
 {
     program_end();
     return program.base;
+}
+
+/* Does the program name a loader? */
+static int names_loader(struct dl_phdr_info *info, size_t bytes, void *arg)
+{
+    (void)bytes;
+    (void)arg;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_INTERP)
+            return 1;
+    return -1; /* no other object is looked at */
+}
+
+bool plait__os_module_is_executed(void)
+{
+    /* the kernel has loaded a loader only where it was not the program to execute */
+    return getauxval(AT_BASE) != 0 || dl_iterate_phdr(names_loader, NULL) != 1;
 }
 
 static int is_there(struct dl_phdr_info *info, size_t bytes, void *arg)

@@ -22,6 +22,8 @@ struct plait__module {
 bool plait__os_module_is_program(uintptr_t address);
 /* Where it lies: addresses in it are this plus what its file says. */
 uintptr_t plait__os_module_program_base(void);
+/* Is the program what the kernel has executed? False: a loader was told to run it. */
+bool plait__os_module_is_executed(void);
 /* Another number whenever a shared object has come or gone. */
 uint64_t plait__os_module_loads(void);
 /* The shared object that the address is in; its path lives as long as it is loaded. -ENOENT. */

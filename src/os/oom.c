@@ -6,6 +6,7 @@
  */
 #include "os/oom.h"
 #include "os/cgroup.h"
+#include "os/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum {
+    LATELY_NS = 10 * 1000 * 1000
+};
 
 static char path[PATH_MAX]; /* "": there is no such file */
 
@@ -36,7 +41,7 @@ static void find_once(void)
     plait__os_cgroup_walk("", "memory", find, NULL);
 }
 
-int64_t plait__os_oom_kills(void)
+static int64_t read_count(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     char text[512];
@@ -54,4 +59,28 @@ int64_t plait__os_oom_kills(void)
     text[n > 0 ? n : 0] = '\0';
     line = strstr(text, "oom_kill ");
     return line != NULL ? strtoll(line + sizeof "oom_kill " - 1, NULL, 10) : -1;
+}
+
+/* The last look; `count` is never older than `at_ns`, which releases it. */
+static struct {
+    int64_t at_ns; /* atomic; 0: there was none */
+    int64_t count; /* atomic */
+} last;
+
+int64_t plait__os_oom_kills(void)
+{
+    int64_t now = plait__os_now_ns(), count = read_count();
+
+    __atomic_store_n(&last.count, count, __ATOMIC_RELAXED);
+    __atomic_store_n(&last.at_ns, now, __ATOMIC_RELEASE);
+    return count;
+}
+
+int64_t plait__os_oom_kills_lately(void)
+{
+    int64_t at = __atomic_load_n(&last.at_ns, __ATOMIC_ACQUIRE);
+
+    return at != 0 && plait__os_now_ns() - at < LATELY_NS
+               ? __atomic_load_n(&last.count, __ATOMIC_RELAXED)
+               : plait__os_oom_kills();
 }

@@ -88,14 +88,19 @@ static void set_dispositions(const struct plait__spawn *spawn)
     }
 }
 
+static bool has_handler(int number)
+{
+    uintptr_t words[8] = { 0 };
+
+    syscall(SYS_rt_sigaction, number, NULL, words, SIGNAL_SET_BYTES);
+    return words[0] != (uintptr_t)SIG_DFL && words[0] != (uintptr_t)SIG_IGN;
+}
+
 /* A handler may not run here, in its owner's memory. */
 static void reset_handlers(void)
 {
-    uintptr_t words[8];
-
     for (int number = 1; number < NSIG; number++)
-        if (syscall(SYS_rt_sigaction, number, NULL, words, SIGNAL_SET_BYTES) == 0 &&
-            words[0] != (uintptr_t)SIG_DFL && words[0] != (uintptr_t)SIG_IGN)
+        if (has_handler(number))
             set_action(number, SIG_DFL);
 }
 

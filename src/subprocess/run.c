@@ -28,10 +28,11 @@ static int choose(const plait_run_opts *opts, plait_process_opts *process,
     return 0;
 }
 
-/* Nothing of it is left but what it has said. */
+/* Nothing of it is left but what it has said, unless it has become somebody else's. */
 static void end(plait_subprocess *p)
 {
-    plait__subprocess_signal(p, SIGKILL);
+    if (plait__subprocess_signal(p, SIGKILL) == -EPERM)
+        return;
     plait__mask_cancel();
     plait_subprocess_wait(p, PLAIT_FOREVER);
     plait_subprocess_communicate(p, NULL, 0, PLAIT_NOWAIT);

@@ -4,6 +4,7 @@
 #include "task/keeper_tasks.h"
 #include "family/member.h"
 #include "os/fd.h"
+#include "os/module.h"
 #include "os/pidfd.h"
 #include "os/signal.h"
 #include "os/thread.h"
@@ -40,6 +41,7 @@ void plait__kept_tasks_open(const int *fds, size_t n_fds)
     if (kept.channel >= 0)
         close(kept.channel);
     kept.channel = n_fds == 1 ? fds[0] : -1; /* without one the owner sees its other end closed */
+    plait__os_module_program_base();         /* looked up once, not in each task */
 }
 
 int plait__kept_tasks_fd(void)
@@ -82,19 +84,14 @@ static void set_descriptors(const struct keeper_task *task, int *fds, size_t n_f
     int keep[PLAIT__CHANNEL_FDS + 1];
     size_t n = 0, next = 0;
 
-    for (size_t i = 0; i < n_fds; i++)
+    for (int fd = 0; fd < 3; fd++) /* where none came the keeper's /dev/null stays */
+        if ((task->has >> fd & 1) && dup2(fds[next++], fd) < 0)
+            _exit(1);
+    for (size_t i = next; i < n_fds; i++)
         insert(keep, &n, fds[i]);
     if (plait__family()->shared.fd >= 0)
         insert(keep, &n, plait__family()->shared.fd);
-    if (plait__os_close_all_but(keep, n) < 0)
-        _exit(1);
-    for (int fd = 0; fd < 3; fd++) {
-        if (!(task->has >> fd & 1))
-            continue;
-        if (dup2(fds[next], fd) < 0)
-            _exit(1);
-        close(fds[next++]);
-    }
+    plait__os_close_others(keep, n);
     if (task->n_keep > 0)
         set_kept(task->order->beginning->setup.keep, fds + next, task->n_keep);
 }

@@ -14,7 +14,8 @@ plait_start_method plait__start_method(void)
 
 void plait__start_method_inherit(plait_start_method method)
 {
-    __atomic_store_n(&chosen, (uint32_t)method, __ATOMIC_RELAXED);
+    if (plait__start_method() != method) /* a write would copy the page */
+        __atomic_store_n(&chosen, (uint32_t)method, __ATOMIC_RELAXED);
 }
 
 int plait_set_start_method(plait_start_method method)

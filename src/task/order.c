@@ -172,14 +172,15 @@ int plait__order_check(const struct plait__order *order)
 
 void plait__order_live(struct plait__order *order)
 {
-    static plait_task_table table;
-    plait_task_opts opts = { .name = order->names, .daemon = order->daemon, .table = &table };
+    plait_task_opts opts = { .name = order->names,
+                             .daemon = order->daemon,
+                             .table = &order->table };
     plait_task_opts parent_opts = { .name = order->names + order->parent_name };
     plait_task *task = NULL, *parent = NULL;
 
     plait__locals_swap(NULL); /* the keeper's, which are nobody's */
     plait__start_method_inherit(order->start_method);
-    if (find_functions(order, &table) < 0 ||
+    if (find_functions(order, &order->table) < 0 ||
         plait__task_create(&parent, order->parent_kind, NULL, NULL, &parent_opts) < 0 ||
         plait__task_create(&task, PLAIT_PROCESS, NULL, order->arg, &opts) < 0)
         _exit(1);

@@ -33,6 +33,7 @@ struct plait__order {
 
     /* the rest is const once it is made */
     struct plait__entry init, run, fini;
+    plait_task_table table;             /* the task's: they, where they are there */
     struct plait__beginning *beginning; /* NULL: as the keeper */
     void *arg;
     size_t arg_bytes; /* 0: the pointer itself */

@@ -148,7 +148,7 @@ static int let_go(struct plait__start *start, pid_t pid)
         rc = wait_until_told(start);
     if (rc < 0)
         return rc;
-    task->oom_kills = plait__os_oom_kills();
+    task->oom_kills = plait__os_oom_kills_lately();
     open_gate(start);
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)(start->opts->tree ? task->verdict->pid : pid),

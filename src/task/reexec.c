@@ -220,7 +220,8 @@ pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret
         plait__child_plan_fini(&plan);
     }
     if (pid < 0)
-        plait__log(PLAIT_LOG_INFO, "cannot spawn: %s: %s", step, plait_strerror(pid));
+        plait__log(pid == PLAIT_EKEEPER ? PLAIT_LOG_INFO : PLAIT_LOG_ERROR, /* tried again */
+                   "%s was not started: %s: %s", what->name, step, plait_strerror(pid));
     else
         *ret_channel = channel[0];
     return pid;

@@ -46,6 +46,7 @@ bool plait__reexec_is_privileged(void);
 
 /* What differs from start to start. */
 struct plait__reexec {
+    const char *name; /* of the task */
     struct plait__order *order;
     const plait_process_opts *opts; /* NULL: as the caller has it */
     int keeper;                     /* a copy of the channel to the keeper */

@@ -68,7 +68,7 @@ static int start(plait_task *task, struct keeper_task *asked)
     task->verdict = &request.order->verdict;
     task->is_kept = true;
     task->pidfd = forked.pidfd;
-    task->oom_kills = plait__os_oom_kills();
+    task->oom_kills = plait__os_oom_kills_lately();
     task->keeper = forked.keeper;
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)forked.pid, __ATOMIC_RELAXED);

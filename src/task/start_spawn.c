@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "family/member.h"
 #include "os/fd.h"
+#include "os/module.h"
 #include "os/oom.h"
 #include "os/pidfd.h"
 #include "os/process.h"
@@ -51,7 +52,7 @@ static int hear(int channel, int pidfd)
 
 static int spawn_once(plait_task *task, struct plait__order *order, const plait_task_opts *opts)
 {
-    struct plait__reexec what = { .order = order, .opts = opts->process };
+    struct plait__reexec what = { .name = task->name, .order = order, .opts = opts->process };
     int channel, pidfd, rc;
     pid_t pid;
 
@@ -71,7 +72,7 @@ static int spawn_once(plait_task *task, struct plait__order *order, const plait_
         return rc;
     }
     task->pidfd = pidfd;
-    task->oom_kills = plait__os_oom_kills();
+    task->oom_kills = plait__os_oom_kills_lately();
     task->keeper = plait__keeper_generation();
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)pid, __ATOMIC_RELAXED);
@@ -88,6 +89,11 @@ static int check(void)
     if (plait__reexec_is_privileged()) {
         plait__log(PLAIT_LOG_WARNING,
                    "nothing is spawned: the program has privileges of its file (set-uid)");
+        return -ENOTSUP;
+    }
+    if (!plait__os_module_is_executed()) { /* it would take our first argument for a program */
+        plait__log(PLAIT_LOG_WARNING,
+                   "nothing is spawned: the program was started by an explicit call of the loader");
         return -ENOTSUP;
     }
     if (plait__family()->shared.fd < 0) {

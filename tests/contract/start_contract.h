@@ -474,7 +474,7 @@ static int default_signals(void *arg)
 
     (void)arg;
     for (int number = 1; number <= SIGTERM; number++)
-        n += sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL;
+        n += sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
     sigprocmask(SIG_BLOCK, NULL, &blocked);
     return n * 100 + sigismember(&blocked, SIGCHLD) * 10 + (getpgrp() == getpgid(getppid()));
 }

@@ -133,6 +133,22 @@ static int start_with(const plait_process_opts *process)
     return rc;
 }
 
+static char last_said[256]; /* of plait's log */
+
+static void keep_last(plait_log_level level, const char *message, void *arg)
+{
+    (void)level;
+    (void)arg;
+    snprintf(last_said, sizeof last_said, "%s", message);
+}
+
+TEST(the_log_names_the_step_that_failed)
+{
+    plait_log_set(keep_last, NULL, PLAIT_LOG_WARNING);
+    CHECK_INT(start_with(&(plait_process_opts){ .directory = "/nonexistent" }), -ENOENT);
+    CHECK(strstr(last_said, " was not started: chdir: ") != NULL);
+}
+
 TEST(a_beginning_that_cannot_be_is_refused_and_leaves_nothing)
 {
     const plait_process_opts nowhere = { .directory = "/nonexistent", .in = PLAIT_FD_NULL };

@@ -9,8 +9,16 @@
 #include "start_deaths.h"
 #include "start_options.h"
 
+#include <dlfcn.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#    define HAS_SANITIZER true /* it executes the program once more by itself */
+#else
+#    define HAS_SANITIZER false
+#endif
 
 enum {
     NOBODY = 65534 /* a user, and a group */
@@ -116,8 +124,8 @@ TEST(a_program_with_a_user_of_its_file_never_runs_again_in_place_of_its_task)
     char folder[] = "/tmp/plait-test-XXXXXX", path[64];
     int status, meant;
 
-    if (getuid() != 0)
-        test_skip("needs root");
+    if (getuid() != 0 || HAS_SANITIZER)
+        test_skip("needs root, and no sanitizer");
     CHECK(mkdtemp(folder) != NULL);
     CHECK_INT(chmod(folder, 0755), 0);
     snprintf(path, sizeof path, "%s/program", folder);
@@ -159,4 +167,36 @@ TEST(a_process_that_ends_too_early_is_noticed_though_its_child_lives)
     unsetenv("START_HOLD");
     close(fds[1]);
     CHECK_INT(run(return_7, NULL).code, 7);
+}
+
+/* In a program that was told to. */
+__attribute__((constructor)) static void spawn_in_vain(int argc, char **argv)
+{
+    plait_task *task = NULL;
+
+    if (getenv("START_IN_VAIN") == NULL)
+        return;
+    plait_init(&argc, &argv);
+    _exit(start_rc(&task, return_7, NULL, 0) == -ENOTSUP ? 0 : 1);
+}
+
+TEST(an_argument_of_the_loader_is_not_taken_for_the_program)
+{
+    char program[512] = "";
+    Dl_info loader;
+    int status;
+    pid_t pid;
+
+    if (HAS_SANITIZER || getauxval(AT_BASE) == 0 ||
+        dladdr((void *)getauxval(AT_BASE), &loader) == 0)
+        test_skip("there is no loader, or a sanitizer");
+    CHECK(readlink("/proc/self/exe", program, sizeof program - 1) > 0);
+    setenv("START_IN_VAIN", "1", 1);
+    pid = fork_checked();
+    if (pid == 0) {
+        execl(loader.dli_fname, program, program, "/bin/false", (char *)NULL);
+        _exit(99);
+    }
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
 }

@@ -4,6 +4,8 @@
 #define KIND PLAIT_COROUTINE
 #include "subprocess_contract.h"
 
+#include "child.h"
+
 /* ---- the others of the thread ---- */
 
 static int n_turns;
@@ -112,4 +114,42 @@ TEST(who_is_cancelled_in_a_run_ends_the_program)
     CHECK_INT(end.code, -ECANCELED);
     CHECK_INT(result.outcome.signal, SIGKILL);
     plait_task_destroy(task);
+}
+
+static int said[2];
+
+static int run_untouchable(void *arg)
+{
+    const char *argv[] = { "echo $$; exec sleep 60", NULL };
+    plait_process_opts process = { .out = said[1] };
+
+    (void)arg;
+    return plait_run(argv, &(plait_run_opts){ .process = &process, .shell = true }, NULL,
+                     PLAIT_FOREVER);
+}
+
+/* As a program does that changes its user. */
+static void leave_the_program_behind(void)
+{
+    plait_task *task = NULL;
+    plait_outcome end;
+    int pidfd;
+
+    CHECK_INT(plait_task_start(&task, PLAIT_COROUTINE, run_untouchable, NULL, NULL), 0);
+    plait_yield();
+    pidfd = read_pid(said[0]);
+    CHECK_INT(setresuid(65534, 65534, 65534), 0);
+    CHECK_INT(plait_task_terminate(task), 0);
+    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_task_outcome(task, &end), 0);
+    CHECK_INT(end.code, -ECANCELED);
+    CHECK(lives(pidfd)); /* until the keeper ends it, which may */
+}
+
+TEST(a_run_does_not_wait_for_who_may_not_be_killed)
+{
+    if (geteuid() != 0)
+        test_skip("needs root");
+    CHECK_INT(pipe2(said, O_CLOEXEC), 0);
+    in_forked_child(leave_the_program_behind);
 }

@@ -1,5 +1,7 @@
 """multiprocessing.Process and threading.Thread, started and joined; the protocol is that of bench.h.
 
+Before the scenario may stand how processes are made: spawn or forkserver.
+
 SPDX-License-Identifier: MIT
 """
 
@@ -26,10 +28,11 @@ def touch(size):
 
 
 def main():
-    scenario, count = sys.argv[1], int(sys.argv[2])
+    *method, scenario, count = sys.argv[1:]
+    count = int(count)
     kind = threading.Thread
     if scenario.startswith("process/"):
-        kind = multiprocessing.get_context("fork").Process
+        kind = multiprocessing.get_context(*method or ["fork"]).Process
     ballast = touch(512 << 20) if scenario.endswith("-512MiB") else None
     begin = time.monotonic()
     for _ in range(count):
