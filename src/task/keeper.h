@@ -84,9 +84,11 @@ int plait__keeper_guard(pid_t pid, int pidfd);
 int plait__keeper_guard_tree(pid_t pid, int pidfd, uint64_t mark);
 /* The mark as it stands there. */
 #define PLAIT__TREE_ENV "PLAIT_TREE="
+
 enum {
     PLAIT__TREE_ENV_BYTES = 32
 };
+
 void plait__keeper_tree_env(char env[PLAIT__TREE_ENV_BYTES], uint64_t mark);
 
 /* What the keeper has forked. */

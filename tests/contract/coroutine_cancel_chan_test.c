@@ -10,7 +10,7 @@
 
 enum {
     EACH = 5, /* items of each who puts */
-    A_LITTLE_NS = 1000,
+    A_LITTLE_NS = 100 * 1000,
 };
 
 static plait_queue *queue;

@@ -6,7 +6,7 @@
 
 enum {
     ROUNDS = 3,
-    A_LITTLE_NS = 1000,
+    A_LITTLE_NS = 100 * 1000,
 };
 
 static unsigned n_inside, n_turns; /* who is in; how often one was */

@@ -24,6 +24,9 @@ TEST(a_forked_child_has_lazies_of_its_own)
 {
     struct page page;
     int status;
+#ifdef __SANITIZE_THREAD__
+    test_skip("the thread sanitizer ends a child that starts threads");
+#endif
     plait_lazy *lazy = make_page_lazy(3);
 
     CHECK_INT(plait_lazy_get(lazy, &page, sizeof page, PLAIT_FOREVER), 0);

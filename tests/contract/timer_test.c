@@ -274,6 +274,8 @@ TEST(a_time_beyond_all_times_is_one_that_never_comes)
         plait_task_destroy(never);
         plait_task *once = start(kinds[i], 1, INT64_MAX);
         CHECK_INT(plait_event_wait(&board.enough, PLAIT_FOREVER), 0);
+        CHECK_INT(plait_task_terminate(once), 0);
+        CHECK_INT(plait_task_join(once, PLAIT_FOREVER), 0);
         plait_task_destroy(once);
         CHECK_INT(board.calls, 1);
     }

@@ -437,6 +437,7 @@ WRAP(int, pthread_create,
      (thread, how, fn, arg), errno)
 
 WRAP(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *to), (what, to), -1)
+
 int getrlimit(__rlimit_resource_t what, struct rlimit *ret)
 {
     return fails(KIND_getrlimit, __builtin_return_address(0), false) ? -1
