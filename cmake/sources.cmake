@@ -130,6 +130,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/coroutine_calls.c
     src/task/coroutine_thread.c
     src/task/dump.c
+    src/task/ending.c
     src/task/failure.c
     src/task/function.c
     src/task/generator.c

@@ -95,7 +95,8 @@ typedef struct plait_queue_opts {
      * max_leases are the bounds of each lane, not of all together; a single producer is one of each
      * lane, a single consumer one of all */
     size_t lanes;
-    /* only tasks of this process use it: much faster between coroutines. Not in a segment */
+    /* only tasks of this process use it: much faster between coroutines. Not in a segment. Who waits is
+     * handed what comes: a coroutine whose thread ended without it (not one of plait's) takes it along */
     bool one_process;
 } plait_queue_opts;
 

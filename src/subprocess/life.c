@@ -4,13 +4,12 @@
  * Whoever looks at a program reaps it, under the lock of its subprocess, which whoever signals it
  * holds too: a pid is never used once it may be somebody else's.
  */
-#include "base/time.h"
 #include "family/self.h"
-#include "os/clock.h"
 #include "os/pidfd.h"
 #include "os/process.h"
 #include "os/thread.h"
 #include "subprocess/subprocess.h"
+#include "task/ending.h"
 #include "task/keeper.h"
 #include "task/live.h"
 #include "wait/wait.h"
@@ -22,11 +21,6 @@
 #include <unistd.h>
 
 enum {
-    /* Between the end of a program that the host reaps and its release the kernel does not say yet
-     * how it ended: so long we ask again, then take it for unknown. */
-    TELL_NS = 100 * 1000 * 1000,
-    PAUSE_NS = 200 * 1000, /* between two looks at what cannot be polled, at first … */
-    PAUSE_MAX_NS = 10 * 1000 * 1000,
     KILL_ROUNDS = 100, /* of a tree: who forks faster than /proc can be read has to be met again */
 };
 
@@ -61,16 +55,6 @@ static void take_end(struct plait__program *program, const struct plait__death *
     __atomic_store_n(&program->has_ended, 1, __ATOMIC_RELEASE);
 }
 
-/* The kernel will say in a moment how it ended: is that still worth waiting for? */
-static bool may_be_told(struct plait__program *program)
-{
-    int64_t now = plait__os_now_ns();
-
-    if (program->told_until_ns == 0)
-        program->told_until_ns = now + TELL_NS;
-    return now < program->told_until_ns;
-}
-
 /* Takes its end over if there is one: 0, or -EAGAIN while it runs. pre: the lock. */
 static int look_locked(struct plait__program *program)
 {
@@ -80,7 +64,7 @@ static int look_locked(struct plait__program *program)
     if (program->pid == 0 || has_ended(program)) /* the first: its start failed */
         return 0;
     rc = plait__os_pidfd_wait(program->pidfd, &death);
-    if (rc == 0 && death.is_untold && may_be_told(program))
+    if (rc == 0 && death.is_untold && plait__ending_may_be_told(&program->told_until_ns))
         rc = -EAGAIN;
     if (rc == 0)
         take_end(program, &death);
@@ -108,32 +92,23 @@ static struct plait__program *find_running(plait_subprocess *p)
     return NULL;
 }
 
-/* It has ended, but is not to be had yet: a debugger holds it back, or the kernel is not done. */
-static int look_until(plait_subprocess *p, struct plait__program *program, plait_deadline until)
-{
-    int64_t pause_ns = PAUSE_NS;
-    int rc;
+struct sight {
+    plait_subprocess *p;
+    struct plait__program *program;
+};
 
-    while ((rc = look(p, program)) == -EAGAIN) {
-        if (plait_left_ns(until) == 0)
-            return -ETIMEDOUT;
-        plait_deadline again = plait__deadline_after(plait__os_now_ns(), pause_ns);
-        rc = plait_sleep(plait__deadline_earlier(until, again));
-        if (rc < 0)
-            return rc;
-        pause_ns = pause_ns * 2 < PAUSE_MAX_NS ? pause_ns * 2 : PAUSE_MAX_NS;
-    }
-    return rc;
+static int look_at(void *arg)
+{
+    const struct sight *sight = arg;
+
+    return look(sight->p, sight->program);
 }
 
 static int wait_for(plait_subprocess *p, struct plait__program *program, plait_deadline until)
 {
-    struct plait__fd end = { .fd = program->pidfd, .wanted = PLAIT__FD_READ };
-    int rc = -EINTR;
+    struct sight sight = { p, program };
 
-    while (rc == -EINTR)
-        rc = plait__wait_fds(&end, 1, until);
-    return rc < 0 ? rc : look_until(p, program, until);
+    return plait__ending_await(program->pidfd, look_at, &sight, until);
 }
 
 static int check(const plait_subprocess *p)

@@ -10,6 +10,7 @@
 #include "os/thread.h"
 #include "task/beginning.h"
 #include "task/order.h"
+#include "task/process_start.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -91,7 +92,7 @@ static void set_descriptors(const struct keeper_task *task, int *fds, size_t n_f
         insert(keep, &n, fds[i]);
     if (plait__family()->shared.fd >= 0)
         insert(keep, &n, plait__family()->shared.fd);
-    plait__os_close_others(keep, n);
+    plait__process_close_others(keep, n);
     if (task->n_keep > 0)
         set_kept(task->order->beginning->setup.keep, fds + next, task->n_keep);
 }

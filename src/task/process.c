@@ -7,13 +7,12 @@
  * leaves there how the task had ended.
  */
 #include "task/process.h"
-#include "base/time.h"
 #include "family/self.h"
-#include "os/clock.h"
 #include "os/fd.h"
 #include "os/oom.h"
 #include "os/pidfd.h"
 #include "os/process.h"
+#include "task/ending.h"
 #include "task/failure.h"
 #include "task/guard.h"
 #include "task/order.h"
@@ -26,14 +25,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
-
-enum {
-    /* Between the end of a process that the host does not wait for and its release the kernel does
-     * not say yet how it ended: so long we ask again, then take it for unknown. */
-    TELL_NS = 100 * 1000 * 1000,
-    PAUSE_NS = 200 * 1000, /* between two looks at what cannot be polled, at first … */
-    PAUSE_MAX_NS = 10 * 1000 * 1000,
-};
 
 static int start(plait_task *task, const plait_task_opts *opts)
 {
@@ -89,16 +80,6 @@ static plait_outcome to_outcome(const plait_task *task, const struct plait__deat
     return outcome;
 }
 
-/* The kernel will say in a moment how it ended: is that still worth waiting for? */
-static bool may_be_told(plait_task *task)
-{
-    int64_t now = plait__os_now_ns();
-
-    if (task->told_until_ns == 0)
-        task->told_until_ns = now + TELL_NS;
-    return now < task->told_until_ns;
-}
-
 static int look(plait_task *task)
 {
     struct plait__death death;
@@ -111,7 +92,7 @@ static int look(plait_task *task)
                            : plait__os_pidfd_wait(task->pidfd, &death);
         if (rc == 0 && __atomic_load_n(&task->verdict->has_died, __ATOMIC_ACQUIRE) != 0)
             death = task->verdict->death;
-        if (rc == 0 && death.is_untold && may_be_told(task))
+        if (rc == 0 && death.is_untold && plait__ending_may_be_told(&task->told_until_ns))
             rc = -EAGAIN;
         if (rc == 0) {
             plait_outcome outcome = to_outcome(task, &death);
@@ -126,36 +107,18 @@ static int look(plait_task *task)
     return rc;
 }
 
-/* It has ended, but is not to be had yet: a debugger holds it back, or the kernel is not done. */
-static int look_until(plait_task *task, plait_deadline until)
+static int look_at(void *task)
 {
-    int64_t pause_ns = PAUSE_NS;
-    int rc;
-
-    while ((rc = look(task)) == -EAGAIN) {
-        if (plait_left_ns(until) == 0)
-            return -ETIMEDOUT;
-        plait_deadline again = plait__deadline_after(plait__os_now_ns(), pause_ns);
-        rc = plait_sleep(plait__deadline_earlier(until, again));
-        if (rc < 0)
-            return rc;
-        pause_ns = pause_ns * 2 < PAUSE_MAX_NS ? pause_ns * 2 : PAUSE_MAX_NS;
-    }
-    return rc;
+    return look(task);
 }
 
 static int join(plait_task *task, plait_deadline until)
 {
-    struct plait__fd end = { .fd = task->pidfd, .wanted = PLAIT__FD_READ };
-    int rc = -EINTR;
-
     if (plait__task_has_ended(task))
         return 0;
     if (task->is_kept)
         return plait__forkserver_join(task, until);
-    while (rc == -EINTR)
-        rc = plait__wait_fds(&end, 1, until);
-    return rc < 0 ? rc : look_until(task, until);
+    return plait__ending_await(task->pidfd, look_at, task, until);
 }
 
 static int send(plait_task *task, int number)

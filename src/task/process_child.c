@@ -54,6 +54,12 @@ bool plait__process_has_closed_others(void)
     return has_closed_others;
 }
 
+void plait__process_close_others(const int *keep, size_t n)
+{
+    plait__os_close_others(keep, n);
+    has_closed_others = true;
+}
+
 /* Does what the options say, and tells how it went. */
 static void set_up(struct plait__start *start, int gate)
 {

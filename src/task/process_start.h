@@ -32,9 +32,11 @@ int plait__process_start(plait_task *task, const plait_task_opts *opts);
  * there is now. */
 void plait__process_guard_again(void);
 
-/* Has this process, or one that it is a fork of, begun with close_fds? Then descriptors in what it has
- * inherited are somebody else's by now. */
+/* Has this process, or one that it is a fork of, begun without its parent's descriptors? Then those in
+ * what it has inherited are somebody else's by now. */
 bool plait__process_has_closed_others(void);
+/* plait__os_close_others in such a one. */
+void plait__process_close_others(const int *keep, size_t n);
 
 /* The life of the process, or of its guard. */
 void plait__process_live(struct plait__start *start) __attribute__((noreturn));
