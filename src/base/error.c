@@ -144,7 +144,7 @@
     X(ERFKILL, "Operation not possible due to RF-kill") \
     X(EHWPOISON, "Memory page has hardware error") \
     X(PLAIT_EKEEPER, "The keeper died") \
-    X(PLAIT_ETHREADS, "The program has other threads already: start processes before them") \
+    X(PLAIT_ETHREADS, "The program has other threads already: call plait_init first, or start processes before") \
     X(PLAIT_EBROKEN, "The barrier is broken") \
     X(PLAIT_EPOOL, "The workers of the pool die before they are ready") \
     X(PLAIT_ENOVALUE, "The job did not end in a value")

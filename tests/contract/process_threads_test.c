@@ -83,10 +83,11 @@ static int live(void *arg)
 
 static void *hammer(void *arg)
 {
+    static int code; /* of tasks that may outlive us */
+
     (void)arg;
     while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
         plait_task *task = NULL;
-        int code = 0;
         CHECK_INT(use_plait(), 0);
         CHECK_INT(plait_lock_acquire(&lock, PLAIT_FOREVER), 0);
         ++*shared;
