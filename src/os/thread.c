@@ -84,9 +84,9 @@ void plait__os_thread_join(uintptr_t thread)
     plait__os_thread_release(held);
 }
 
-void plait__os_thread_detach(uintptr_t thread)
+void plait__os_thread_detach_self(void)
 {
-    pthread_detach((pthread_t)thread);
+    pthread_detach(pthread_self());
 }
 
 int plait__os_at_fork_child(void (*fn)(void))

@@ -17,7 +17,7 @@ struct plait__thread_entry {
 };
 
 /* Starts a thread that runs fn(arg) with all signals blocked: signals stay the host's business.
- * stack_bytes 0: the system's default. *ret is for one call of join or detach. -EAGAIN (limits),
+ * stack_bytes 0: the system's default. *ret is for a join, if it does not detach itself. -EAGAIN (limits),
  * -ENOMEM, -EINVAL (stack size). */
 int plait__os_thread_start(uintptr_t *ret, const struct plait__thread_entry *entry,
                            size_t stack_bytes);
@@ -26,7 +26,9 @@ int plait__os_thread_hold(void);
 void plait__os_thread_release(int held);
 /* Waits until the kernel has ended the thread; no cancellation point of pthread's. */
 void plait__os_thread_join(uintptr_t thread);
-void plait__os_thread_detach(uintptr_t thread);
+/* The calling thread: nobody will join it. That another thread says so is not safe while it ends: up to
+ * glibc 2.36 pthread_detach then looks into what is gone. */
+void plait__os_thread_detach_self(void);
 /* Has `fn` called in each forked child, also in those that the host forks. */
 int plait__os_at_fork_child(void (*fn)(void));
 /* Has `fn` called when the calling thread ends, but at the end of the process; the last one first. A

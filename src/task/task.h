@@ -66,8 +66,8 @@ struct plait_task {
     struct plait__list node; /* in the live tasks of this process; tasks lock */
 
     /* a thread only */
-    uintptr_t thread;     /* const after start */
-    uint32_t is_joinable; /* atomic: `thread` is there, and was neither joined nor detached */
+    uintptr_t thread;  /* const after start */
+    uint32_t joinable; /* atomic: see task/thread.c */
 
     /* a process only */
     struct plait__mutex reaping; /* held by who reaps */

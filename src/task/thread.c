@@ -17,6 +17,25 @@
 
 #include <errno.h>
 
+/* task->joinable: whose part is it to see to what is left of the kernel's thread? */
+enum {
+    NOBODYS,  /* not there yet, or somebody has taken it on */
+    ANYBODYS, /* whoever takes it */
+    ITS_OWN   /* it was let go of before it had ended */
+};
+
+static bool take_if(plait_task *task, uint32_t expected, uint32_t next)
+{
+    return __atomic_compare_exchange_n(&task->joinable, &expected, next, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+/* Is joining it the caller's part? Once. */
+static bool take_thread(plait_task *task)
+{
+    return take_if(task, ANYBODYS, NOBODYS);
+}
+
 /* The last act of the thread: it holds a reference until here. */
 static void end(plait_task *task, const plait_outcome *outcome)
 {
@@ -27,6 +46,9 @@ static void end(plait_task *task, const plait_outcome *outcome)
         plait__debug_ends(false);
     plait__task_delist(task);
     plait__task_set_ended(task, outcome);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the partner is in give_up */
+    if (take_if(task, ITS_OWN, NOBODYS))
+        plait__os_thread_detach_self();
     plait__task_enter(NULL);
     plait__task_unref(task);
 }
@@ -90,14 +112,8 @@ static int start(plait_task *task, const plait_task_opts *opts)
     }
     learn_id(task);
     /* from now on, and not before the thread's name was used, somebody may join it */
-    __atomic_store_n(&task->is_joinable, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&task->joinable, ANYBODYS, __ATOMIC_SEQ_CST);
     return 0;
-}
-
-/* Is joining or detaching it the caller's part? Once. */
-static bool take_thread(plait_task *task)
-{
-    return __atomic_exchange_n(&task->is_joinable, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
 static int join(plait_task *task, plait_deadline until)
@@ -112,18 +128,20 @@ static int join(plait_task *task, plait_deadline until)
     return rc;
 }
 
+/* Either we see that it has ended, or it sees that it was let go of; if both, who is first. */
 static void give_up(plait_task *task)
 {
     bool has_ended = plait__task_has_ended(task);
 
     if (!has_ended)
         plait__cancel(&task->sleeper);
-    if (!take_thread(task))
-        return;
-    if (has_ended)
+    if (!has_ended && take_if(task, ANYBODYS, ITS_OWN)) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the partner is in end */
+        if (plait__task_has_ended(task) && take_if(task, ITS_OWN, NOBODYS))
+            plait__os_thread_join(task->thread);
+    } else if (take_thread(task)) {
         plait__os_thread_join(task->thread);
-    else
-        plait__os_thread_detach(task->thread);
+    }
 }
 
 const struct plait__task_ops plait__thread_ops = {
