@@ -121,6 +121,10 @@ static void run(struct plait__strand *strand)
         wait_for_own(&task->sleeper, &self->children, plait__is_cancelled(&task->sleeper));
     if (task->locals != NULL)
         plait__locals_end(&task->locals);
+    if (task->owns_arg) { /* now: others may keep the task itself for long */
+        free(task->arg);
+        task->owns_arg = false;
+    }
     if (plait__debug_locks())
         plait__debug_ends(false);
     if (self->group != NULL)

@@ -409,11 +409,12 @@ static int wait_for_ever(const void *in, void *out, void *ctx)
     return -ECANCELED;
 }
 
+static plait_future *futures[2];
+
 /* So many workers, and two jobs that wait for ever. */
 static int leave_a_pool(void *arg)
 {
     size_t workers = (size_t)(uintptr_t)arg;
-    plait_future *futures[2];
 
     CHECK_INT(plait_pool_create(&pool, PLAIT_COROUTINE, &(plait_pool_opts){ .workers = workers }),
               0);
@@ -459,6 +460,8 @@ TEST_LIMIT(a_pool_that_nobody_destroys_ends_with_its_thread, 30)
         CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
         plait_task_destroy(task);
         plait_pool_destroy(pool); /* also afterwards */
+        for (int i = 0; i < 2; i++)
+            plait_future_unref(futures[i]);
     }
     CHECK_INT(load(&board->n_jobs), 3);
 }

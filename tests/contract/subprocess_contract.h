@@ -379,9 +379,10 @@ CLAIM(a_deadline_of_run_ends_all_below_it)
     argv[0] = "echo here; " CHILD "; sleep 60";
     process.out = 0;
     opts.capture = true;
-    plait_run_result result;
+    plait_run_result result = { 0 };
     int64_t ms = 50;
     do { /* on a slow machine it may need longer to say so much */
+        plait_run_result_fini(&result);
         CHECK_INT(plait_run(argv, &opts, &result, plait_after_ms(ms)), -ETIMEDOUT);
         ms *= 2;
     } while (result.out_bytes < 7);
