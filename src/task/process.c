@@ -41,7 +41,6 @@ static int start(plait_task *task, const plait_task_opts *opts)
         rc = plait__process_start(task, opts);
     if (rc < 0)
         return rc;
-    plait__process_guard_again();
     plait__task_enlist(task);
     return 0;
 }

@@ -149,6 +149,7 @@ static int let_go(struct plait__start *start, pid_t pid)
     if (rc < 0)
         return rc;
     task->oom_kills = plait__os_oom_kills_lately();
+    plait__process_guard_again();
     open_gate(start);
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)(start->opts->tree ? task->verdict->pid : pid),

@@ -28,8 +28,8 @@ struct plait__start {
 /* Forks the task. *ret is not needed: 0, and task->pidfd, task->id and task->guard are there. */
 int plait__process_start(plait_task *task, const plait_task_opts *opts);
 
-/* After the start of any: the others, which an earlier keeper guarded, are guarded by the one that
- * there is now. */
+/* Before the function of any is entered: the others, which an earlier keeper guarded, are guarded by the
+ * one that there is now. */
 void plait__process_guard_again(void);
 
 /* Has this process, or one that it is a fork of, begun without its parent's descriptors? Then those in

@@ -16,6 +16,7 @@
 #include "task/keeper.h"
 #include "task/keeper_tasks.h"
 #include "task/order.h"
+#include "task/process_start.h"
 #include "task/start.h"
 #include "task/task.h"
 #include "task/verdict.h"
@@ -73,9 +74,11 @@ static int start(plait_task *task, struct keeper_task *asked)
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)forked.pid, __ATOMIC_RELAXED);
     rc = task->order->beginning != NULL ? hear_of_beginning(task, forked.token) : 0;
-    if (rc == 0)
-        plait__order_go(task->order, forked.token);
-    return rc;
+    if (rc < 0)
+        return rc;
+    plait__process_guard_again();
+    plait__order_go(task->order, forked.token);
+    return 0;
 }
 
 static int start_with(plait_task *task, const plait_task_opts *opts,

@@ -15,6 +15,7 @@
 #include "os/thread.h"
 #include "task/keeper.h"
 #include "task/order.h"
+#include "task/process_start.h"
 #include "task/reexec.h"
 #include "task/start.h"
 #include "task/task.h"
@@ -127,6 +128,7 @@ int plait__spawn_start(plait_task *task, const plait_task_opts *opts)
     }
     task->order = order;
     task->verdict = &order->verdict;
+    plait__process_guard_again();
     plait__order_go(order, PLAIT__REEXEC_TOKEN);
     return 0;
 }
