@@ -23,13 +23,13 @@
 
 #include <plait.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "descriptors.h"
 #include "test.h"
 
 enum {
@@ -128,18 +128,6 @@ static int act(void *arg)
     CHECK(rc == 0 || rc == -ECANCELED);
     counter.n_cancelled += rc == -ECANCELED;
     return rc;
-}
-
-static unsigned count_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned n = 0;
-
-    CHECK(dir != NULL);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
 }
 
 static uint64_t count_blocks(void)

@@ -3,12 +3,12 @@
  */
 #include <plait.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "test.h"
 
 enum {
@@ -16,18 +16,6 @@ enum {
     MANY = 400,
     LONG_MS = 20 * 1000, /* only a guard */
 };
-
-static unsigned count_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned n = 0;
-
-    CHECK(dir != NULL);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
-}
 
 /* ---- threads of the host ---- */
 

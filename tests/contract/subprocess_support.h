@@ -9,7 +9,6 @@
 
 #include <plait.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "os/pidfd.h"
 #include "test.h"
 
@@ -137,18 +137,6 @@ static inline void check_is_ended(pid_t pid)
 
     if (pidfd >= 0)
         check_ends(pidfd);
-}
-
-static inline int count_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-
-    CHECK(dir != NULL);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
 }
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include "loops_storm.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +16,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "descriptors.h"
 
 enum {
     KILLS = 40,        /* unless PLAIT_KILLS or PLAIT_SECONDS says so */
@@ -284,18 +285,6 @@ static uint64_t blocks_in_use(void)
 
     CHECK_INT(plait_shared_stats(&usage), 0);
     return usage.blocks;
-}
-
-static unsigned count_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned n = 0;
-
-    CHECK(dir != NULL);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
 }
 
 static double seconds_since(const struct timespec *begin)

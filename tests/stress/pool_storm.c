@@ -12,7 +12,6 @@
  */
 #include "pool_storm.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +23,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "descriptors.h"
 
 enum {
     KILLS = 2000,        /* unless PLAIT_KILLS says so */
@@ -395,18 +396,6 @@ static void run_jobs(void)
 }
 
 /* ---- what must be left ---- */
-
-static unsigned count_fds(void)
-{
-    unsigned n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-
-    CHECK(dir != NULL);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
-}
 
 static uint64_t blocks_in_use(void)
 {
