@@ -15,29 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int n_errors;
-
-/* Did the call work? */
-static bool worked(const char *what, int rc)
-{
-    if (rc >= 0)
-        return true;
-    if (rc < -4095 && rc != PLAIT_EKEEPER && rc != PLAIT_ETHREADS) {
-        fprintf(stderr, "%s returned %d, which is no error\n", what, rc);
-        abort();
-    }
-    fprintf(stderr, "%s: %s\n", what, plait_errname(rc));
-    n_errors++;
-    return false;
-}
-
-static void must(const char *what, bool holds)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "not so: %s\n", what);
-    abort();
-}
+#include "worked.h"
 
 /* What its options say must hold when it is entered: whatever failed on the way there. */
 static int look_around(void *arg)

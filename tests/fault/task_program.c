@@ -18,29 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int n_errors;
-
-/* Did the call work? */
-static bool worked(const char *what, int rc)
-{
-    if (rc >= 0)
-        return true;
-    if (rc < -4095 && rc != PLAIT_EKEEPER && rc != PLAIT_ETHREADS) {
-        fprintf(stderr, "%s returned %d, which is no error\n", what, rc);
-        abort();
-    }
-    fprintf(stderr, "%s: %s\n", what, plait_errname(rc));
-    n_errors++;
-    return false;
-}
-
-static void must(const char *what, bool holds)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "not so: %s\n", what);
-    abort();
-}
+#include "worked.h"
 
 static int return_arg(void *arg)
 {
