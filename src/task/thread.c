@@ -46,8 +46,9 @@ static void end(plait_task *task, const plait_outcome *outcome)
         plait__debug_ends(false);
     plait__task_delist(task);
     plait__task_set_ended(task, outcome);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the partner is in give_up */
-    if (take_if(task, ITS_OWN, NOBODYS))
+    /* writes nothing, and so that who lets go after it sees the end; who did before it is seen */
+    if (__atomic_fetch_add(&task->joinable, 0, __ATOMIC_SEQ_CST) == ITS_OWN &&
+        take_if(task, ITS_OWN, NOBODYS))
         plait__os_thread_detach_self();
     plait__task_enter(NULL);
     plait__task_unref(task);
@@ -136,7 +137,6 @@ static void give_up(plait_task *task)
     if (!has_ended)
         plait__cancel(&task->sleeper);
     if (!has_ended && take_if(task, ANYBODYS, ITS_OWN)) {
-        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the partner is in end */
         if (plait__task_has_ended(task) && take_if(task, ITS_OWN, NOBODYS))
             plait__os_thread_join(task->thread);
     } else if (take_thread(task)) {
