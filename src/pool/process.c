@@ -5,7 +5,8 @@
  * crew over and to wake it. It looks now and then, at a submit or when it has nothing to bring in,
  * whether the keeper has died; then the next one gets the crew, and finds in the block what is to be done. Where no
  * keeper can be made any more (the program has threads by now) what runs is LOST and so is what is
- * queued, and the pool takes nothing more.
+ * queued, and the pool takes nothing more. Where none lives for a while (no memory), so too, until
+ * one does.
  */
 #include "pool/process.h"
 #include "base/time.h"
@@ -37,7 +38,8 @@ enum {
     MORE_RECORDS = 32, /* workers that there is room for at least */
 };
 
-#define LOOK_NS (PLAIT__SECOND_NS / 20) /* between two looks at the keeper */
+#define LOOK_NS     (PLAIT__SECOND_NS / 20) /* between two looks at the keeper */
+#define PATIENCE_NS (10 * PLAIT__SECOND_NS) /* with keepers that get nowhere */
 
 /* Between those who look whether the keeper has died, and hand over. */
 static struct plait__mutex keeper_lock;
@@ -84,21 +86,39 @@ static int hand_over(struct plait__side *side)
     return rc;
 }
 
-/* There is no keeper, and will be none: we do what it would. pre: keeper_lock */
+/* There is no keeper: we do what it would. How many workers are left? pre: keeper_lock */
+static unsigned bury(struct plait__side *side)
+{
+    unsigned left = plait__keep_bury(side->block);
+
+    /* each time: a worker that got ready as it was killed may have said that it is not */
+    __atomic_store_n(&side->block->is_broken, 1, __ATOMIC_SEQ_CST);
+    plait__side_give_up(side, PLAIT_JOB_LOST, PLAIT_CAUSE_KEEPER);
+    return left;
+}
+
+/* And there will be none. pre: keeper_lock */
 static void bury_it_ourselves(struct plait__side *side)
 {
-    unsigned left;
-
     if (!side->is_abandoned) {
         side->is_abandoned = true;
         plait__keep_take(side->block);
     }
-    left = plait__keep_bury(side->block);
-    /* each time: a worker that got ready as it was killed may have said that it is not */
-    __atomic_store_n(&side->block->is_broken, 1, __ATOMIC_SEQ_CST);
-    plait__side_give_up(side, PLAIT_JOB_LOST, PLAIT_CAUSE_KEEPER);
-    if (left == 0)
+    if (bury(side) == 0)
         __atomic_store_n(&side->block->is_gone, 1, __ATOMIC_SEQ_CST);
+}
+
+/* There is none, again: has none had the crew for long? pre: keeper_lock */
+static bool fails_for_long(struct plait__side *side)
+{
+    uint32_t epoch = __atomic_load_n(&side->block->epoch, __ATOMIC_SEQ_CST);
+    int64_t now = plait__os_now_ns();
+
+    if (side->failing_since_ns == 0 || epoch != side->failing_epoch) { /* one had it in between */
+        side->failing_epoch = epoch;
+        side->failing_since_ns = now;
+    }
+    return now - side->failing_since_ns > PATIENCE_NS;
 }
 
 /* Sees to it that a living keeper has the crew. */
@@ -110,7 +130,14 @@ static void tend(struct plait__side *side)
                        side->keeper == plait__keeper_generation();
         /* where nobody is to be started any more, a keeper that is dead needs no other one */
         bool stops = __atomic_load_n(&side->block->stops, __ATOMIC_SEQ_CST) != 0;
-        int rc = is_kept || side->is_abandoned || stops ? 0 : hand_over(side);
+        bool needs_keeper = !is_kept && !side->is_abandoned && !stops;
+        int rc = 0;
+        if (needs_keeper && fails_for_long(side)) {
+            plait__keep_take(side->block);
+            bury(side);
+        }
+        if (needs_keeper)
+            rc = hand_over(side);
         if (side->is_abandoned || rc == PLAIT_ETHREADS || (stops && !is_kept))
             bury_it_ourselves(side);
         /* what else may fail is tried again at the next look */
@@ -246,8 +273,9 @@ static int submit(plait_pool *pool, struct plait__job *job, plait_deadline until
     struct plait__side *side = side_of(pool);
     int rc = plait__side_submit(side, job);
 
-    (void)until;                   /* who waits pumps, which we must not do for him */
-    if (rc == 0 && is_owner(side)) /* he may never wait */
+    (void)until; /* who waits pumps, which we must not do for him */
+    /* he may never wait; and who is refused may ask for a keeper that helps */
+    if ((rc == 0 || rc == PLAIT_EPOOL) && is_owner(side))
         tend_now_and_then(side);
     return rc;
 }

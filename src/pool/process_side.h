@@ -32,6 +32,9 @@ struct plait__side {
     uint64_t keeper;   /* keeper lock: the keeper that has the crew, by its generation */
     int64_t looked_ns; /* atomic: when the keeper was last looked at */
     bool is_abandoned; /* keeper lock: there is no keeper, and none can be made */
+    /* keeper lock: since then none was seen to live, and the block's epoch at that time; 0: never */
+    int64_t failing_since_ns;
+    uint32_t failing_epoch;
 };
 
 /* The owner's side. -ENOMEM. */

@@ -110,6 +110,27 @@ TEST(a_pool_for_which_no_descriptors_are_left_is_refused)
     }
 }
 
+TEST_LIMIT(what_is_queued_is_lost_when_no_new_keeper_can_be_made_for_long_and_later_one_helps, 90)
+{
+    long n = 3;
+    plait_job job = { .fn = square, .in = &n, .in_bytes = sizeof n, .out_bytes = sizeof n };
+    struct rlimit limit;
+
+    create_with(1);
+    check_square(submit_square(1), 1);
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    kill_keeper();
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 1, limit.rlim_max }), 0); /* one: to poll */
+    plait_result result = end_of(submit_square(2));
+    CHECK_INT(result.end, PLAIT_JOB_LOST);
+    CHECK_INT(result.cause, PLAIT_CAUSE_KEEPER);
+    CHECK_INT(try_submit(job, PLAIT_NOWAIT), PLAIT_EPOOL);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    UNTIL(try_submit(job, PLAIT_NOWAIT) == 0);
+    check_square(submit_square(4), 4);
+    destroy();
+}
+
 /* ---- processes ---- */
 
 static int die(const void *in, void *out, void *ctx)

@@ -137,14 +137,15 @@ def judge(done, good):
 
 
 def sample(good, generator, count):
-    """Points to fail: (scenario, mode, number, error, kind); rare places as often as common ones. count None: all points."""
+    """Points to fail: (scenario, mode, number, error, kind, executed again?); rare places as often as common ones. count None: all points."""
     places = collections.defaultdict(list)
     for name, done in good.items():
-        for number, point in enumerate(done.injection.points, 1):
+        for number, point in done.injection.points:
             if point.kind not in done.scenario.cannot_fail:
                 places[name, point].append(number)
     if count is None:
-        return [(good[name].scenario, "fail", number, error, point.kind) for (name, point), numbers in places.items()
+        return [(good[name].scenario, "fail", number, error, point.kind, point.is_again)
+                for (name, point), numbers in places.items()
                 for number in numbers[::len(numbers) // AT_ONE_PLACE + 1] for error in errors_of(point.kind)]
     chosen, keys = [], list(places)
     while len(chosen) < count:
@@ -152,21 +153,23 @@ def sample(good, generator, count):
         for name, point in keys[:count - len(chosen)]:
             numbers = places[name, point]
             number = generator.choice([numbers[0], generator.choice(numbers)])  # the first one opens the way for the others
-            chosen.append((good[name].scenario, "fail", number, generator.choice(errors_of(point.kind)), point.kind))
+            error = generator.choice(errors_of(point.kind))
+            chosen.append((good[name].scenario, "fail", number, error, point.kind, point.is_again))
     return chosen
 
 
 def sample_lasting(good, generator, count):
     """Failures that last, from any point of their class on."""
     points = [(done.scenario, number, point) for done in good.values()
-              for number, point in enumerate(done.injection.points, 1) if point.kind in injector.LASTING]
+              for number, point in done.injection.points if point.kind in injector.LASTING]
     by_kind = collections.defaultdict(list)
     for entry in points:
         by_kind[entry[2].kind].append(entry)
     kinds = sorted(by_kind)
     generator.shuffle(kinds)
     chosen = [generator.choice(by_kind[kind]) for kind in itertools.islice(itertools.cycle(kinds), count)]
-    return [(scenario, "from", number, errno.ENOSPC if "write" in point.kind else errors_of(point.kind)[0], point.kind)
+    return [(scenario, "from", number, errno.ENOSPC if "write" in point.kind else errors_of(point.kind)[0], point.kind,
+             point.is_again)
             for scenario, number, point in chosen]
 
 
@@ -181,16 +184,18 @@ class Test:
     def say_wrong(self, done, complaints):
         for complaint in complaints:
             where = done.injection.where(done.program)
-            self.wrong.append(f"{done.scenario.name}: {done.injection.mode} ({where}): {complaint}")
+            self.wrong.append(f"{done.scenario.name}: {done.injection} ({where}): {complaint}")
             print(f"FAILED {self.wrong[-1]}")
         if complaints:
-            print("".join(f"    | {line}\n" for line in done.err.splitlines()[:5]), end="", flush=True)
+            said = done.err.splitlines()
+            said[3:-3] = ["…"] if len(said) > 6 else said[3:-3]  # why a program gave up is said last
+            print("".join(f"    | {line}\n" for line in said), end="", flush=True)
 
     def count(self, scenarios):
         """The runs without faults: how many points there are of each kind."""
         for scenario in scenarios:
             done = self.good[scenario.name] = run(scenario, self.root)
-            self.kinds.update(point.kind for point in done.injection.points)
+            self.kinds.update(point.kind for _, point in done.injection.points)
             complaints = list(judge(done, done))
             if done.code != scenario.code:
                 complaints.append(f"without faults it ended with {done.code}, not {scenario.code}")
@@ -240,7 +245,7 @@ def main():
         test.fail(sample_lasting(test.good, generator, args.lasting)
                   + [(scenario, "eintr", 2) for scenario in chosen]
                   + sample(test.good, generator, None if args.full else args.runs))
-    places = {point for done in test.good.values() for point in done.injection.points}
+    places = {point for done in test.good.values() for _, point in done.injection.points}
     print(f"{sum(test.kinds.values())} points in {len(places)} places reached by {len(chosen)} scenarios; "
           f"{test.failed} failed in {test.runs} runs, seed {args.seed}, {time.monotonic() - start:.0f} s; {len(test.wrong)} complaints")
     return 1 if test.wrong else 0
