@@ -86,6 +86,7 @@ class Scenario:
         self.printed = {}  # what that one printed, by the number of inputs
         self.seconds = more.get("seconds", TURN_SECONDS)
         self.is_fixed = self.is_whole or more.get("is_fixed", False)  # its count is not calibrated
+        self.is_long = more.get("is_long", False)  # --quick leaves it out; fixed, it has no warm-up
         self.is_size = more.get("is_size", False)  # the program says bytes, not seconds: fewer are better
         # (ours, peers, least ratio of our rate to their best, words); instead of peers a figure may be given
         self.goals = more.get("goals", [])
@@ -144,6 +145,14 @@ def scenarios(build):
             name = name.replace(":", "-")
             yield Program(name, words, program in PACKAGED, (portions or {}).get(name, 1))
 
+    def processes(name, peers=(), portions=None, **more):
+        peers = ("plait:forkserver", "plait:spawn", "limit-vfork", "fork", *peers, "posix-spawn", "glib", "python",
+                 "python:forkserver", "python:spawn")
+        small = "fork-small" if "fork:small" in peers else "fork"
+        goals = [("plait-forkserver", [small], 1 / 1.2, "by forkserver at most 1.2 × the time of a fork from a small process")]
+        return Scenario("process/" + name, "starts/s", 1, more.pop("count", 5),
+                        list(own_clock(*peers, script="start_join.py", portions=portions)), quick=1, goals=goals, **more)
+
     def subprocesses(name, unit, count=50, quick=4):
         """From start to end, by calls of the same shape."""
         return Scenario(f"subprocess/{name}", unit, 2, count,
@@ -190,8 +199,7 @@ def scenarios(build):
                 for size in ("64B", "1KiB", "64KiB")]
 
     shell = ["sh", "-c", SNIPPET.replace("{}", '"$1"'), "sh"]
-    processes = ("plait:forkserver", "plait:spawn", "limit-vfork", "fork", "posix-spawn", "glib", "python", "python:forkserver",
-                 "python:spawn")
+    once = {"plait": 0.01, "fork": 0.01, "python": 0.01, "python-forkserver": 0.2, "python-spawn": 0.02}
     map_goals = [
         ("plait", ["limit-posix-spawn"], 1 / 1.1, "at most 1.1 × the time of the posix_spawn loop"),
         ("plait", ["parallel"], 5, "5 × as fast as GNU parallel"),
@@ -235,8 +243,10 @@ def scenarios(build):
         Scenario("map/true-output", "jobs/s", 2, 1000, whole("echo", ["echo"], "-g", portion=0.3),
                  inputs=numbers, quick=20, prints=sorted),
         Scenario("map/files", "jobs/s", 2, 200, whole(SNIPPET, shell, "-g"), inputs=real_files, quick=10),
-        Scenario("process/start-join", "starts/s", 1, 100, list(own_clock(*processes, script="start_join.py"))),
-        Scenario("process/start-join-512MiB", "starts/s", 1, 5, list(own_clock(*processes, script="start_join.py")), quick=1),
+        processes("start-join", count=100),
+        processes("start-join-10MiB", ["fork:small"]),
+        processes("start-join-512MiB", ["fork:small"], is_long=True),
+        processes("start-join-4GiB", ["fork:small"], portions=once, count=100, is_fixed=True, is_long=True),
         Scenario("thread/start-join", "starts/s", 1, 500, list(own_clock("limit-pthread", "glib", "python"))),
         *[Scenario(name, "reads/s", 1, 100000, list(own_clock("limit-thread-local", "pthread-local", plait="local")), quick=100)
           for name in ("thread/local", "thread/local-16th")],
@@ -355,7 +365,8 @@ class Runner:
         if is_quick:
             return
         if scenario.is_fixed:
-            self.turn(scenario, program)
+            if not scenario.is_long:
+                self.turn(scenario, program)
             program.count = int(scenario.count * program.portion)
             return
         for _ in range(CALIBRATIONS):
@@ -552,7 +563,8 @@ def main():
         print("quick: each program runs once; the figures mean nothing\n", file=sys.stderr)
     known = scenarios(build)
     chosen = [s for s in known
-              if not arguments.patterns or any(fnmatch.fnmatch(s.name, p) for p in arguments.patterns)]
+              if not (arguments.quick and s.is_long)
+              and (not arguments.patterns or any(fnmatch.fnmatch(s.name, p) for p in arguments.patterns))]
     if not chosen:
         sys.exit("bench/run.py: no scenario matches; bench/scenarios.md lists them")
     if not arguments.no_build:

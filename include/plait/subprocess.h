@@ -94,22 +94,25 @@ typedef struct plait_run_result {
  *
  *   ret       gets the handle; untouched on failure. Destroyed by plait_subprocess_destroy.
  *   argv      the program and its arguments, up to a NULL. A name without a slash is looked up in the
- *             PATH of the environment that the program gets.
+ *             PATH of the environment that the program gets. A file that the kernel takes for no
+ *             program is a script for /bin/sh.
  *   opts      options, or NULL.
  *   Blocks    no longer than the kernel takes to execute it.
  *   From      any task, of any thread.
  *   Errors    What keeps the program from being executed is told here; the log (PLAIT_LOG_INFO)
  *             says which step failed.
  *             -ENOENT   there is no such program, or directory.
- *             -EACCES   it may not be executed, or the directory not be entered.
- *             -EPERM    a user, group, niceness or limit that the caller may not give.
- *             -ENOTDIR, -ENOEXEC, -ELOOP, -E2BIG and other errors of chdir and execve.
+ *             -EACCES   it may not be executed, the directory not be entered, or a niceness not be
+ *                       given.
+ *             -EPERM    a user, group or limit that the caller may not give.
+ *             -ENOTDIR, -ELOOP, -E2BIG and other errors of chdir and execve.
  *             -EINVAL   ret, argv or argv[0] is NULL, or an option makes no sense.
  *             -EBADF    one of the descriptors in the options is not open.
  *             -EAGAIN   a limit on processes.
  *             -EMFILE   no descriptor is left.
  *             -ENOMEM   no memory.
  *             -E2BIG    also: opts sets what this library does not know.
+ *             -ECANCELED  another thread ends this process, and has waited for its tasks.
  *   Fork      a child may start some of its own; it has none of its parent's.
  *   Since     0.1
  */

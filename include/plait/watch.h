@@ -77,7 +77,7 @@ PLAIT_API int plait_on_signal(plait_waitable *ret, int signal);
 
 /* Wait until a descriptor is ready.
  *
- *   fd        the descriptor, blocking or not. One that is closed counts as ready, as poll says it.
+ *   fd        the descriptor, blocking or not.
  *   events    PLAIT_READABLE, PLAIT_WRITABLE or both.
  *   until     how long to wait.
  *   Returns   which of them it is ready for.
@@ -86,7 +86,7 @@ PLAIT_API int plait_on_signal(plait_waitable *ret, int signal);
  *   From      any task. Of several that wait for the same, all are told.
  *   Errors    -ETIMEDOUT  it is not ready.
  *             -ECANCELED  the caller was asked to end.
- *             -EBADF      fd is negative.
+ *             -EBADF      fd is not open; that somebody closes it meanwhile need not be noticed.
  *             -EINVAL     events is 0 or has other bits.
  *             -EMFILE     no descriptor is left, and one is needed to be cancelled.
  *             -ENOMEM     no memory.

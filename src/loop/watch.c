@@ -3,6 +3,7 @@
  */
 #include <plait/watch.h>
 
+#include "os/fd.h"
 #include "os/inotify.h"
 #include "os/pidfd.h"
 #include "os/signal.h"
@@ -37,7 +38,8 @@ static int wait_readable(int fd, plait_deadline until)
 
 /* ---- descriptors ---- */
 
-/* A hang-up alone is all that was asked for: whatever call follows does not wait. */
+/* A hang-up alone is all that was asked for: whatever call follows does not wait. A descriptor that is
+ * none looks so, too. */
 int plait_fd_wait(int fd, unsigned events, plait_deadline until)
 {
     struct plait__fd one = { .fd = fd };
@@ -51,6 +53,8 @@ int plait_fd_wait(int fd, unsigned events, plait_deadline until)
     one.wanted = (events & PLAIT_READABLE ? PLAIT__FD_READ : 0) |
                  (events & PLAIT_WRITABLE ? PLAIT__FD_WRITE : 0);
     rc = wait_ready(&one, until);
+    if (rc > 0 && (one.ready & PLAIT__FD_HUP) && !plait__os_fd_is_open(fd))
+        rc = -EBADF;
     if (rc < 0)
         return rc;
     ready = (one.ready & PLAIT__FD_READ ? PLAIT_READABLE : 0) |

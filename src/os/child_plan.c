@@ -26,11 +26,6 @@ enum {
 
 /* ---- descriptors ---- */
 
-static bool is_open(int fd)
-{
-    return fcntl(fd, F_GETFD) >= 0;
-}
-
 /* The source of a standard descriptor, at or above 3, of which *ret_opened is ours. */
 static int find_source(int wanted, int *ret_opened)
 {
@@ -42,7 +37,7 @@ static int find_source(int wanted, int *ret_opened)
             return -errno;
     } else if (wanted < 0) {
         return -EINVAL;
-    } else if (!is_open(wanted)) {
+    } else if (!plait__os_fd_is_open(wanted)) {
         return -EBADF;
     }
     if (fd >= 3 && wanted != PLAIT_FD_NULL)
@@ -102,7 +97,7 @@ static int plan_other_fds(struct plait__child_plan *plan, const plait_process_op
     plan->setup.close_others = opts->close_fds;
     for (size_t i = 0; i < opts->n_keep_fds; i++) {
         int fd = opts->keep_fds[i];
-        if (!is_open(fd))
+        if (!plait__os_fd_is_open(fd))
             return fd < 0 ? -EINVAL : -EBADF;
         if (fd >= 3)
             insert(plan->keep, &plan->setup.n_keep, fd);
@@ -210,8 +205,9 @@ static int find_user(const char *name, char *buf, size_t n, void *ret)
 static int find_group(const char *name, char *buf, size_t n, void *ret)
 {
     struct group *found = NULL;
+    int error = getgrnam_r(name, ret, buf, n, &found);
 
-    return explain(getgrnam_r(name, ret, buf, n, &found), found != NULL);
+    return explain(error, found != NULL);
 }
 
 static int plan_group(struct plait__child_setup *setup, const char *name)

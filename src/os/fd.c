@@ -86,6 +86,11 @@ int plait__os_fd_is_readable(int fd)
     return rc < 0 ? rc : (one.ready & PLAIT__FD_READ) != 0;
 }
 
+bool plait__os_fd_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
 int plait__os_pipe(int ret_fds[2])
 {
     return pipe2(ret_fds, O_CLOEXEC) < 0 ? -errno : 0;

@@ -7,6 +7,7 @@
 #ifndef PLAIT__OS_FD_H
 #define PLAIT__OS_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,6 +29,7 @@ struct plait__fd {
 int plait__os_poll(struct plait__fd *fds, size_t n, int64_t until_ns);
 /* 1 if a read would not block (end of file counts), 0, or -errno. Never blocks. */
 int plait__os_fd_is_readable(int fd);
+bool plait__os_fd_is_open(int fd);
 
 int plait__os_pipe(int ret_fds[2]);
 int plait__os_set_nonblocking(int fd);

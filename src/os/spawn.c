@@ -118,12 +118,18 @@ static void exec_path(const struct child *child, char *path)
     execve(shell, child->script, child->spawn->envp);
 }
 
-/* As execvp: tries each folder of PATH; a file that may not be executed counts only if there is no
- * other. */
+/* Is it only this folder of PATH, so that another one may have the file? */
+static bool is_the_folders(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == EACCES || error == ELOOP ||
+           error == ENAMETOOLONG || error == ESTALE;
+}
+
+/* As execvp: tries each folder of PATH; what is wrong with one counts only if no other has the file. */
 static void exec_file(const struct child *child)
 {
     const char *path = child->path;
-    bool is_denied = false;
+    int error = ENOENT;
 
     if (path == NULL) {
         exec_path(child, child->candidate);
@@ -138,14 +144,15 @@ static void exec_file(const struct child *child)
             *end++ = '/';
         memcpy(end, child->spawn->file, strlen(child->spawn->file) + 1);
         exec_path(child, child->candidate);
-        is_denied = is_denied || errno == EACCES;
-        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+        if (!is_the_folders(errno))
             return;
+        if (error == ENOENT && errno != ENOTDIR)
+            error = errno;
         if (path[n] == '\0')
             break;
         path += n + 1;
     }
-    errno = is_denied ? EACCES : ENOENT;
+    errno = error;
 }
 
 static int run_child(void *arg)

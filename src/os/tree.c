@@ -122,7 +122,16 @@ static bool is_own_proc(void)
     return strtol(number, NULL, 10) == getpid();
 }
 
-static int read_table(struct table *table)
+/* One that forks and ends at once is gone when all have been read, and so is the one that it has
+ * forked. A child of ours is therefore stopped at sight: its pid is its own until we reap it. */
+static void stop_child(const struct plait__tree *tree, const struct process *row)
+{
+    if (row->parent == tree->adopter && row->parent == getpid() && tree->env == NULL && !row->dead)
+        kill(row->pid, SIGSTOP);
+}
+
+/* To stop: it is to be killed. */
+static int read_table(struct table *table, const struct plait__tree *to_stop)
 {
     DIR *dir = opendir("/proc");
     struct dirent *entry;
@@ -141,6 +150,8 @@ static int read_table(struct table *table)
         if (pid <= 0)
             continue;
         rc = read_process(pid, &row);
+        if (rc == 0 && to_stop != NULL)
+            stop_child(to_stop, &row);
         rc = rc == 0 ? add_row(table, &row) : rc == -ESRCH ? 0 : rc;
     }
     closedir(dir);
@@ -290,7 +301,7 @@ static int signal_group(const struct plait__tree *tree, int signal, int error)
 int plait__os_tree_signal(const struct plait__tree *tree, int signal)
 {
     struct table table = { 0 };
-    int rc = read_table(&table), met = 0;
+    int rc = read_table(&table, NULL), met = 0;
 
     if (rc == 0)
         mark(tree, &table);
@@ -330,7 +341,7 @@ static int kill_awaited(const struct table *table, const struct table *stopped)
  * none, but not all stand still yet; 0: all do; -errno. */
 static int stop_round(const struct plait__tree *tree, struct table *table, struct table *stopped)
 {
-    int rc = read_table(table);
+    int rc = read_table(table, tree);
     bool is_new = false, is_moving = false;
 
     if (rc == 0)

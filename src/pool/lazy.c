@@ -69,12 +69,15 @@ static int make_pool(plait_kind kind, const plait_pool_opts *opts, size_t opts_b
     rc = plait_pool_create_sized(&pool, kind, opts, opts_bytes);
     if (rc < 0)
         return rc;
+    /* behind the one that waits for all coroutines, so that it is called before it */
+    if (kind == PLAIT_COROUTINE && !has_exit_handler && atexit(end_coroutines) != 0) {
+        plait_pool_destroy(pool);
+        return -ENOMEM;
+    }
+    has_exit_handler = has_exit_handler || kind == PLAIT_COROUTINE;
     plait_pool_destroy(pool_for_all); /* a parent's: frees memory */
     pool_for_all = pool;
     pool_owner = plait__self_pid();
-    /* behind the one that waits for all coroutines, so that it is called before it */
-    if (kind == PLAIT_COROUTINE && !has_exit_handler)
-        has_exit_handler = atexit(end_coroutines) == 0;
     return 0;
 }
 

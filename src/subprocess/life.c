@@ -5,13 +5,15 @@
  * holds too: a pid is never used once it may be somebody else's.
  */
 #include "family/self.h"
+#include "os/clock.h"
+#include "os/futex.h"
 #include "os/pidfd.h"
 #include "os/process.h"
 #include "os/thread.h"
 #include "subprocess/subprocess.h"
 #include "task/ending.h"
 #include "task/keeper.h"
-#include "task/live.h"
+#include "task/task.h"
 #include "wait/wait.h"
 #include "wait/waitable.h"
 
@@ -22,6 +24,8 @@
 
 enum {
     KILL_ROUNDS = 100, /* of a tree: who forks faster than /proc can be read has to be met again */
+    PATIENCE_MS =
+        5000 /* at exit, for starts under way: one may be ours, if its log callback exits */
 };
 
 /* What this process has started. */
@@ -29,6 +33,8 @@ static struct {
     struct plait__mutex lock;
     struct plait__list live;
     struct plait__list left; /* let go of while they ran: to be reaped by and by */
+    uint32_t n_starting;     /* atomic, a futex word; changes under the lock */
+    pid_t ender; /* the thread that ends this process, and may alone start more; 0: none */
     bool is_ready;
 } all;
 
@@ -161,6 +167,7 @@ static int look_on(const plait_waitable *on, struct plait__watch *watch, struct 
 {
     plait_subprocess *p = on->object;
     struct plait__program *running;
+    uint64_t which;
 
     (void)how;
     if (p->owner != plait__self_pid())
@@ -168,7 +175,10 @@ static int look_on(const plait_waitable *on, struct plait__watch *watch, struct 
     running = find_running(p);
     if (running == NULL)
         return 1;
-    /* ready_fd: of a pipeline it may have been another one's */
+    which = (uint64_t)(running - p->programs) + 1;
+    if (watch->state != which) /* of a pipeline it was another one that has ended */
+        watch->ready_fd = 0;
+    watch->state = which;
     watch->soon = watch->ready_fd != 0;
     watch->fd = watch->soon ? -1 : running->pidfd;
     watch->wanted = PLAIT__FD_READ;
@@ -262,10 +272,29 @@ static void free_handle(plait_subprocess *p)
     free(p);
 }
 
+/* No other thread starts any from now on: what it started while we end would be nobody's. And what is
+ * being started has come to the list. pre: the lock. */
+static void close_starts(void)
+{
+    int64_t until = plait_after_ms(PATIENCE_MS).ns;
+    uint32_t n;
+
+    all.ender = plait__os_thread_id();
+    /* relaxed: the lock orders it */
+    while ((n = __atomic_load_n(&all.n_starting, __ATOMIC_RELAXED)) > 0 &&
+           plait__os_now_ns() < until) {
+        plait__mutex_unlock(&all.lock);
+        plait__os_futex_wait(&all.n_starting, n, until);
+        plait__mutex_lock(&all.lock);
+    }
+}
+
 /* At exit: nobody may be left who could wait for them. */
-static void end_all(void)
+static void end_all(bool is_last)
 {
     plait__mutex_lock(&all.lock);
+    if (is_last)
+        close_starts();
     list_for_each (node, &all.live) {
         plait_subprocess *p = plait__list_entry(node, plait_subprocess, node);
         if (!p->is_detached && p->owner == plait__self_pid() && find_running(p) != NULL)
@@ -280,17 +309,46 @@ static void forget_all(void)
     all.lock = (struct plait__mutex){ 0 };
     plait__list_init(&all.live);
     plait__list_init(&all.left);
+    __atomic_store_n(&all.n_starting, 0, __ATOMIC_RELAXED);
+    all.ender = 0;
 }
 
-/* pre: the lock. */
-static void get_ready(void)
+/* What it needs at an end or a fork is there before there is a program. pre: the lock. */
+static int get_ready(void)
 {
-    if (all.is_ready)
-        return;
+    int rc = plait__task_set_handlers(); /* again: exit may have called those that were set */
+
+    if (all.is_ready || rc < 0)
+        return rc;
+    rc = plait__os_at_fork_child(forget_all);
+    if (rc < 0)
+        return rc;
     plait__list_init(&all.live);
     plait__list_init(&all.left);
-    plait__live_at_end(end_all);
-    all.is_ready = plait__os_at_fork_child(forget_all) == 0 && atexit(end_all) == 0;
+    plait__tasks_at_end(end_all);
+    all.is_ready = true;
+    return 0;
+}
+
+int plait__subprocess_begin(void)
+{
+    int rc = -ECANCELED;
+
+    plait__mutex_lock(&all.lock);
+    if (all.ender == 0 || all.ender == plait__os_thread_id())
+        rc = get_ready();
+    if (rc == 0)
+        __atomic_fetch_add(&all.n_starting, 1, __ATOMIC_RELAXED);
+    plait__mutex_unlock(&all.lock);
+    return rc;
+}
+
+void plait__subprocess_begun(void)
+{
+    plait__mutex_lock(&all.lock);
+    __atomic_fetch_sub(&all.n_starting, 1, __ATOMIC_RELAXED);
+    plait__os_futex_wake(&all.n_starting, 1);
+    plait__mutex_unlock(&all.lock);
 }
 
 /* Tasks that an earlier keeper guarded: if the new one dies at once the next start tries again.
@@ -326,7 +384,6 @@ static void reap_left(void)
 void plait__subprocess_enlist(plait_subprocess *p)
 {
     plait__mutex_lock(&all.lock);
-    get_ready();
     reap_left();
     p->keeper = plait__keeper_generation();
     plait__list_push_back(&all.live, &p->node);
@@ -339,7 +396,7 @@ void plait__subprocess_enlist(plait_subprocess *p)
 static void leave(plait_subprocess *p)
 {
     plait__mutex_lock(&all.lock);
-    get_ready();
+    plait__list_remove(&p->node);
     plait__list_push_back(&all.left, &p->node);
     plait__mutex_unlock(&all.lock);
 }
@@ -367,13 +424,15 @@ void plait_subprocess_destroy(plait_subprocess *p)
         free_handle(p);
         return;
     }
+    if (find_running(p) != NULL && (p->is_detached || !end(p))) {
+        leave(p);
+        return;
+    }
+    /* only now: an exit of another thread finds it as long as it runs */
     plait__mutex_lock(&all.lock);
     plait__list_remove(&p->node);
     plait__mutex_unlock(&all.lock);
-    if (find_running(p) != NULL && (p->is_detached || !end(p)))
-        leave(p);
-    else
-        free_handle(p);
+    free_handle(p);
 }
 
 /* ---- what it is known by ---- */

@@ -184,8 +184,8 @@ static plait_subprocess *create(size_t n, const plait_subprocess_opts *opts)
     return p;
 }
 
-static int start(plait_subprocess **ret, const char *const *const *argvs, size_t n,
-                 const plait_subprocess_opts *opts)
+static int start_begun(plait_subprocess **ret, const char *const *const *argvs, size_t n,
+                       const plait_subprocess_opts *opts)
 {
     struct plait__subprocess_plan plan = { .opts = *opts };
     plait_subprocess *p = create(n, opts);
@@ -203,6 +203,18 @@ static int start(plait_subprocess **ret, const char *const *const *argvs, size_t
     plait__subprocess_enlist(p);
     *ret = p;
     return 0;
+}
+
+static int start(plait_subprocess **ret, const char *const *const *argvs, size_t n,
+                 const plait_subprocess_opts *opts)
+{
+    int rc = plait__subprocess_begin();
+
+    if (rc < 0)
+        return rc;
+    rc = start_begun(ret, argvs, n, opts);
+    plait__subprocess_begun();
+    return rc;
 }
 
 int plait_subprocess_start_sized(plait_subprocess **ret, const char *const *argv,

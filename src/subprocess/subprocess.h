@@ -59,6 +59,10 @@ struct plait__subprocess_plan {
 int plait__subprocess_spawn(plait_subprocess *p, struct plait__program *program,
                             const char *const *argv, const struct plait__subprocess_plan *plan);
 
+/* Before a start and after it, whether or not it failed; the end of the process waits in between.
+ * -ECANCELED: another thread ends the process; -ENOMEM. */
+int plait__subprocess_begin(void);
+void plait__subprocess_begun(void);
 /* Among the live ones of this process, which end with it. Reaps detached ones that were let go of. */
 void plait__subprocess_enlist(plait_subprocess *p);
 /* Signals what was started; the programs that have ended are left alone. */

@@ -57,15 +57,19 @@ int plait__coroutine_get_loop(struct plait__loop **ret)
     if (plait__loop_here() == NULL) {
         plait__self_keep();
         plait_task_current(); /* in a forked child: it becomes somebody first */
-        plait__task_set_handlers();
+        if (plait__task_set_handlers() < 0)
+            return -ENOMEM;
         if (!__atomic_exchange_n(&has_fork_handler, 1, __ATOMIC_RELAXED) &&
             plait__os_at_fork_child(forget) < 0) {
             __atomic_store_n(&has_fork_handler, 0, __ATOMIC_RELAXED);
             return -ENOMEM;
         }
         /* after it, so that it comes before: the other tasks are joined when no loop needs them */
-        if (!__atomic_exchange_n(&has_exit_handler, 1, __ATOMIC_RELAXED))
-            atexit(end_at_exit);
+        if (!__atomic_exchange_n(&has_exit_handler, 1, __ATOMIC_RELAXED) &&
+            atexit(end_at_exit) != 0) {
+            __atomic_store_n(&has_exit_handler, 0, __ATOMIC_RELAXED);
+            return -ENOMEM;
+        }
         plait__inspect_begin();
         if (!is_watched && plait__os_at_thread_exit(end_with_thread) < 0)
             return -ENOMEM;

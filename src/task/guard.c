@@ -90,7 +90,7 @@ static void end_everything(void)
         in_vain = signal_all(SIGKILL) > 0 ? 0 : in_vain + 1;
         plait__os_poll(&child, 1, plait__os_now_ns() + LOOK_AGAIN_NS);
         while (plait__os_signal_read(guard.signals) > 0)
-            ;
+            in_vain = 0; /* somebody has ended, and may have left a child */
     }
     _exit(0);
 }

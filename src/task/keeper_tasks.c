@@ -143,13 +143,17 @@ static int make_room(void)
 static int fork_task(const struct keeper_task *task, int *fds, size_t n_fds)
 {
     pid_t keeper = getpid(), pid;
+    uint64_t blocked = plait__os_signals_blocked();
     int rc = make_room();
 
     if (rc < 0)
         return rc;
+    /* a signal that is sent to the task at once waits until it no longer ignores what we ignore */
+    plait__os_signals_set_blocked(~UINT64_C(0));
     pid = plait__os_fork();
     if (pid == 0)
         live(task, fds, n_fds, keeper);
+    plait__os_signals_set_blocked(blocked);
     if (pid > 0)
         kept.children[kept.n++] = (struct child){ .pid = pid, .order = task->order };
     return pid;

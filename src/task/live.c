@@ -17,13 +17,6 @@ static int to_status(int code)
     return code >= 0 && code <= 255 ? code : 255;
 }
 
-static void (*end_more)(void);
-
-void plait__live_at_end(void (*fn)(void))
-{
-    end_more = fn;
-}
-
 void plait__live(plait_task *task)
 {
     pid_t self = plait__self_pid();
@@ -36,8 +29,6 @@ void plait__live(plait_task *task)
     }
     plait__coroutines_end(false);
     plait__locals_leave_thread();
-    if (end_more != NULL)
-        end_more();
     plait__tasks_end();
     plait__os_flush_streams();
     _exit(to_status(code));

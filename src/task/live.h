@@ -8,7 +8,5 @@
 
 /* From where it enters its function to its end. The process has entered the task, and may do so. */
 void plait__live(plait_task *task) __attribute__((noreturn));
-/* What else ends with such a process, which calls no exit handlers; called while there is a keeper. */
-void plait__live_at_end(void (*fn)(void));
 
 #endif

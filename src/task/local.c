@@ -7,6 +7,7 @@
  */
 #include <plait/local.h>
 
+#include "family/self.h"
 #include "loop/loop.h"
 #include "os/thread.h"
 #include "task/local.h"
@@ -27,6 +28,7 @@ struct value {
 };
 
 struct plait__locals {
+    pid_t owner; /* const: the process to which the values belong */
     size_t n, capacity;
     struct value values[];
 };
@@ -63,6 +65,8 @@ static int add(struct plait__locals **locals, const struct value *value)
             realloc(*locals, sizeof *larger + capacity * sizeof larger->values[0]);
         if (larger == NULL)
             return -ENOMEM;
+        if (n == 0)
+            larger->owner = plait__self_pid();
         larger->n = n;
         larger->capacity = capacity;
         *locals = larger;
@@ -165,13 +169,15 @@ int plait__locals_inherit(struct plait__locals **ret)
     return *here == NULL ? 0 : inherit(here, ret);
 }
 
-/* They are taken out before one of them is destroyed: what that sets is new. */
+/* They are taken out before one of them is destroyed: what that sets is new. In a child that the host
+ * forked they are the parent's, which destroys them. */
 void plait__locals_end(struct plait__locals **locals)
 {
     for (int round = 0; *locals != NULL && round < ROUNDS; round++) {
         struct plait__locals *ended = *locals;
+        bool is_ours = ended->owner == plait__self_pid();
         *locals = NULL;
-        for (size_t i = 0; i < ended->n; i++)
+        for (size_t i = 0; is_ours && i < ended->n; i++)
             if (ended->values[i].value != NULL && ended->values[i].destroy != NULL)
                 ended->values[i].destroy(ended->values[i].value);
         free(ended);

@@ -220,7 +220,6 @@ int plait__process_start(plait_task *task, const plait_task_opts *opts)
                                   .owner = -1 };
     int rc = check_threads(opts);
 
-    plait__task_set_handlers(); /* a fork finds our locks in order from now on */
     /* a guard needs no keeper, but the same family as others have */
     if (rc == 0 && opts->tree)
         plait__member_join();

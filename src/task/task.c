@@ -285,19 +285,30 @@ static void reset_locks(void)
 }
 
 /* What ends with the process, and what a fork must find in order. */
-static void set_handlers(void)
+static int set_handlers(void)
 {
     if (!tasks.has_exit_handler)
         tasks.has_exit_handler = atexit(plait__tasks_end) == 0;
     if (!tasks.has_fork_handler)
         tasks.has_fork_handler = plait__os_at_fork_child(reset_locks) == 0;
+    return tasks.has_exit_handler && tasks.has_fork_handler ? 0 : -ENOMEM;
 }
 
-void plait__task_set_handlers(void)
+int plait__task_set_handlers(void)
 {
+    int rc;
+
     plait__tasks_lock();
-    set_handlers();
+    rc = set_handlers();
     plait__tasks_unlock();
+    return rc;
+}
+
+static void (*end_more)(bool is_last); /* set once, before there is anything to end */
+
+void plait__tasks_at_end(void (*fn)(bool is_last))
+{
+    end_more = fn;
 }
 
 /* Python's order: threads are waited for first, as what they do may need the daemons; then these end,
@@ -337,6 +348,8 @@ void plait__tasks_end(void)
     if (plait__debug_locks())
         plait__debug_ends(true);
     plait__sleeper_set_current(NULL); /* also a cancelled thread that exits waits for the others */
+    if (end_more != NULL)
+        end_more(false);
     while ((task = find_to_end(self)) != NULL) {
         if (task->daemon)
             task->ops->kill(task);
@@ -344,6 +357,8 @@ void plait__tasks_end(void)
             plait__task_delist(task);
         plait__task_unref(task);
     }
+    if (end_more != NULL)
+        end_more(true);
     plait__keeper_bye();
 }
 
@@ -351,7 +366,7 @@ void plait__task_enlist(plait_task *task)
 {
     struct plait__list *live = plait__tasks_lock();
 
-    set_handlers();
+    set_handlers(); /* again: exit may have called those that were set */
     plait__list_push_back(live, &task->node);
     plait__tasks_unlock();
 }

@@ -109,8 +109,11 @@ void plait__task_path(const plait_task *task, char ret[PLAIT__PATH_BYTES]);
 /* In a process that is no fork of its parent: those are its own. */
 void plait__tasks_root(const char *path);
 
-/* What has to happen at the end of the process, and in a forked child, will. */
-void plait__task_set_handlers(void);
+/* What has to happen at the end of the process, and in a forked child, will. 0, -ENOMEM. */
+int plait__task_set_handlers(void);
+/* What else ends with the process: called twice, while there is a keeper, the first time before tasks are
+ * waited for, and then, `is_last`, when none is left. */
+void plait__tasks_at_end(void (*fn)(bool is_last));
 /* Among the live tasks of this process, or not any more. */
 void plait__task_enlist(plait_task *task);
 void plait__task_delist(plait_task *task);

@@ -78,6 +78,8 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
     rc = check_opts(kind, &ours);
     if (rc == 0 && kind == PLAIT_THREAD)
         rc = keep_before_threads();
+    if (rc == 0 && kind != PLAIT_COROUTINE)
+        rc = plait__task_set_handlers(); /* before a fork, which has to find our locks in order */
     if (rc < 0)
         return rc;
     if (kind == PLAIT_COROUTINE)

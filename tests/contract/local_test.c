@@ -188,6 +188,35 @@ TEST(a_value_of_a_thread_of_the_hosts_is_destroyed_too)
     CHECK_INT(*n_destroyed, 1);
 }
 
+static void leave(void)
+{
+    _exit(0);
+}
+
+static int set_and_fork(void *arg)
+{
+    pid_t pid;
+
+    set_counted(arg);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) /* no sanitizer shall look for leaks in half a program */
+        return atexit(leave);
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+    CHECK_INT(*n_destroyed, 0);
+    return 0;
+}
+
+TEST(in_a_child_of_the_hosts_fork_nothing_is_destroyed)
+{
+    prepare();
+    for (int i = 0; i < 3; i++) {
+        run_one(kinds[i], set_and_fork);
+        CHECK_INT(*n_destroyed, 1);
+        *n_destroyed = 0;
+    }
+}
+
 static int n_looks;
 
 static int look_and_pass_on(void *arg)

@@ -262,6 +262,28 @@ TEST(a_descriptor_is_waited_for)
     CHECK_INT(plait_fd_wait(fds[1], 4, PLAIT_NOWAIT), -EINVAL);
 }
 
+static int wait_for_none(void *arg)
+{
+    const plait_deadline untils[] = { PLAIT_NOWAIT, plait_after_ms(20), PLAIT_FOREVER };
+
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(plait_fd_wait(fds[0], PLAIT_READABLE, untils[i]), -EBADF);
+        CHECK_INT(plait_fd_wait(fds[0], PLAIT_WRITABLE, untils[i]), -EBADF);
+    }
+    (void)arg;
+    return 0;
+}
+
+TEST(a_descriptor_that_is_closed_is_said_to_be_none)
+{
+    CHECK_INT(pipe(fds), 0);
+    CHECK_INT(plait_fd_wait(fds[1], PLAIT_WRITABLE, PLAIT_FOREVER), PLAIT_WRITABLE);
+    close(fds[0]);
+    close(fds[1]);
+    CHECK_INT(wait_for_none(NULL), 0);
+    in_coroutine(wait_for_none, NULL);
+}
+
 static int wait_for_fd(void *arg)
 {
     (void)arg;

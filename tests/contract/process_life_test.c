@@ -278,7 +278,7 @@ TEST(at_exit_threads_are_waited_for_then_daemons_end_then_the_other_processes)
         start(PLAIT_THREAD, need, &daemon, (plait_task_opts){ 0 });
         exit(3);
     }
-    CHECK_INT(waitpid(program, &status, 0), program);
+    CHECK_INT(test_waitpid(program, &status, 0), program);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
     CHECK_STR(board->order, "tp");
 }
@@ -300,7 +300,7 @@ TEST(a_daemon_that_was_started_last_ends_before_the_others_are_waited_for)
         CHECK(plait_task_is_alive(waiter));
         exit(3);
     }
-    CHECK_INT(waitpid(program, &status, 0), program);
+    CHECK_INT(test_waitpid(program, &status, 0), program);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
     CHECK_STR(board->order, "p");
 }
@@ -335,7 +335,7 @@ TEST(a_daemon_may_have_children_which_end_with_it)
         close(life[1]);
         exit(3);
     }
-    CHECK_INT(waitpid(program, &status, 0), program);
+    CHECK_INT(test_waitpid(program, &status, 0), program);
     close(life[1]);
     CHECK_INT(test_read(life[0], &byte, 1), 0);
 }
@@ -418,7 +418,7 @@ TEST(what_the_kernel_kills_for_want_of_memory_says_so)
         run_out_of_memory();
         exit(0);
     }
-    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
     snprintf(path, sizeof path, "/sys/fs/cgroup/memory/plait-test-%d", (int)pid);
     for (int i = 0; i < 2;
          i++, snprintf(path, sizeof path, "/sys/fs/cgroup/plait-test-%d", (int)pid))

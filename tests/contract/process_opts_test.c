@@ -148,7 +148,7 @@ static int copy_through(void *arg)
     char byte = 0;
 
     (void)arg;
-    if (read(0, &byte, 1) != 1)
+    if (test_read(0, &byte, 1) != 1)
         return 1;
     fprintf(stdout, "out %c", byte);
     fflush(stdout);
@@ -200,7 +200,7 @@ static int reads_nothing(void *arg)
     char byte;
 
     (void)arg;
-    return read(0, &byte, 1) == 0 && write(1, "x", 1) == 1 ? 0 : 1;
+    return test_read(0, &byte, 1) == 0 && write(1, "x", 1) == 1 ? 0 : 1;
 }
 
 TEST(dev_null_ends_at_once_and_takes_all)
@@ -354,7 +354,7 @@ static void run_as_nobody(void (*fn)(void))
         fn();
         exit(0);
     }
-    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
     CHECK_INT(status, 0);
 }
 
@@ -474,18 +474,33 @@ static int tell_user(void *arg)
 
 static int tell_group(void *arg)
 {
-    (void)arg;
-    return getuid() == 0 && getgid() == 7 ? 0 : 1;
+    return getuid() == 0 && getgid() == *(gid_t *)arg ? 0 : 1;
+}
+
+/* Some group that is not the caller's. */
+static struct group *find_group(void)
+{
+    struct group *group;
+
+    setgrent();
+    while ((group = getgrent()) != NULL && group->gr_gid == getgid())
+        ;
+    CHECK(group != NULL);
+    return group;
 }
 
 TEST(user_and_group_are_changed_with_all_groups)
 {
+    const struct group *named = find_group();
+    gid_t seven = 7, its_id = named->gr_gid;
+
     if (getuid() != 0)
         test_skip("needs root");
     CHECK_INT(run(tell_user, NULL, &(plait_process_opts){ .user = "nobody" }), 0);
     CHECK_INT(run(tell_user, NULL, &(plait_process_opts){ .user = "65534" }), 0);
     CHECK_INT(run(tell_user, NULL, &(plait_process_opts){ .user = "65534", .group = "65534" }), 0);
-    CHECK_INT(run(tell_group, NULL, &(plait_process_opts){ .group = "7" }), 0);
+    CHECK_INT(run(tell_group, &seven, &(plait_process_opts){ .group = "7" }), 0);
+    CHECK_INT(run(tell_group, &its_id, &(plait_process_opts){ .group = named->gr_name }), 0);
 }
 
 /* The guard of its parent's death is not lost with the privilege. */
@@ -494,7 +509,7 @@ static int stand(void *arg)
     char byte;
 
     (void)arg;
-    (void)!read(*(int *)arg, &byte, 1);
+    (void)!test_read(*(int *)arg, &byte, 1);
     return 0;
 }
 

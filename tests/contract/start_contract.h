@@ -277,6 +277,24 @@ TEST(a_task_can_be_asked_to_end_and_killed)
     plait_task_destroy(task);
 }
 
+static int sleep_for_ever(void *arg)
+{
+    (void)arg;
+    for (;;)
+        pause();
+    return 0;
+}
+
+TEST(who_asks_a_task_to_end_at_once_is_heard)
+{
+    for (int i = 0; i < 5; i++) {
+        plait_task *task = start(sleep_for_ever, NULL);
+        CHECK_INT(plait_task_terminate(task), 0);
+        CHECK_INT(join(task).signal, SIGTERM);
+        plait_task_destroy(task);
+    }
+}
+
 TEST(a_destroyed_task_is_gone_when_the_call_returns)
 {
     struct pollfd end = { .events = POLLIN };
@@ -436,7 +454,7 @@ TEST(it_prints_where_its_starter_does_and_after_it)
     CHECK_INT(join(task).kind, PLAIT_RETURNED);
     fputs("parent again", stdout);
     fflush(stdout);
-    CHECK(read(fd, text, sizeof text - 1) > 0);
+    CHECK(test_read(fd, text, sizeof text - 1) > 0);
     CHECK_STR(text, "parent child parent again");
     plait_task_destroy(task);
 }

@@ -15,7 +15,7 @@ static void kill_keeper(void)
 
     CHECK(pidfd >= 0);
     CHECK_INT(plait__os_pidfd_signal(pidfd, SIGKILL), 0);
-    CHECK_INT(poll(&end, 1, -1), 1);
+    CHECK_INT(test_poll(&end, 1, -1), 1);
     close(pidfd);
 }
 
@@ -50,8 +50,8 @@ TEST(the_death_of_its_owner_ends_it)
     CHECK(end.fd >= 0);
     CHECK_INT(poll(&end, 1, 0), 0);
     CHECK_INT(kill(owner, SIGKILL), 0);
-    CHECK_INT(poll(&end, 1, -1), 1);
-    CHECK_INT(waitpid(owner, NULL, 0), owner);
+    CHECK_INT(test_poll(&end, 1, -1), 1);
+    CHECK_INT(test_waitpid(owner, NULL, 0), owner);
 }
 
 /* ---- beside threads ---- */
@@ -125,8 +125,8 @@ TEST_LIMIT(whenever_the_owner_is_killed_nothing_of_it_is_left, 60)
         close(fds[1]);
         usleep(pick(METHOD == PLAIT_START_SPAWN ? 20000 : 8000));
         CHECK_INT(kill(owner, SIGKILL), 0);
-        CHECK_INT(read(fds[0], &byte, 1), 0); /* the last one has ended */
-        CHECK_INT(waitpid(owner, NULL, 0), owner);
+        CHECK_INT(test_read(fds[0], &byte, 1), 0); /* the last one has ended */
+        CHECK_INT(test_waitpid(owner, NULL, 0), owner);
         close(fds[0]);
     }
 }
@@ -169,7 +169,7 @@ TEST_LIMIT(whenever_the_keeper_or_a_task_is_killed_each_task_ends_and_is_told, 6
         plait_task_destroy(task);
     }
     CHECK_INT(kill(killer, SIGKILL), 0);
-    CHECK_INT(waitpid(killer, NULL, 0), killer);
+    CHECK_INT(test_waitpid(killer, NULL, 0), killer);
 }
 
 #endif

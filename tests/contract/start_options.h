@@ -74,7 +74,8 @@ static int look_at_the_beginning(void *arg)
         return 2;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur != 60)
         return 3;
-    if (read(0, &byte, 1) != 1 || byte != 'x' || write(1, "out", 3) != 3 || write(2, "err", 3) != 3)
+    if (test_read(0, &byte, 1) != 1 || byte != 'x' || write(1, "out", 3) != 3 ||
+        write(2, "err", 3) != 3)
         return 4;
     return write(board->other, "kept", 4) == 4 && fcntl(board->value, F_GETFD) < 0 ? 0 : 5;
 }
@@ -118,9 +119,9 @@ TEST(it_begins_as_the_options_say)
     CHECK_INT(join(task).code, 0);
     CHECK_STR(board->text, "/");
     plait_task_destroy(task);
-    CHECK_INT(read(out[0], text, sizeof text), 6);
+    CHECK_INT(test_read(out[0], text, sizeof text), 6);
     CHECK_STR(text, "outerr");
-    CHECK_INT(read(kept[0], text, sizeof text), 4);
+    CHECK_INT(test_read(kept[0], text, sizeof text), 4);
 }
 
 static int start_with(const plait_process_opts *process)

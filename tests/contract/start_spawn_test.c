@@ -77,7 +77,7 @@ static int exit_status_of(const char *program, const char *value, bool is_meant)
         execl(program, "start_spawn", "-l", (char *)NULL);
         _exit(99);
     }
-    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
     CHECK(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
@@ -197,6 +197,6 @@ TEST(an_argument_of_the_loader_is_not_taken_for_the_program)
         execl(loader.dli_fname, program, program, "/bin/false", (char *)NULL);
         _exit(99);
     }
-    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(test_waitpid(pid, &status, 0), pid);
     CHECK_INT(status, 0);
 }

@@ -74,6 +74,26 @@ CLAIM(a_name_is_looked_up_in_the_path_that_it_gets)
     rmdir(dir);
 }
 
+CLAIM(a_folder_of_the_path_that_cannot_be_entered_does_not_end_the_search)
+{
+    char dir[] = "/tmp/plait-path-XXXXXX", loop[64], path[PATH_MAX + 256] = "PATH=";
+    plait_process_opts process = { .environment = (char *[]){ path, NULL } };
+    plait_subprocess_opts opts = { .process = &process };
+    plait_subprocess *p = NULL;
+
+    CHECK(mkdtemp(dir) != NULL);
+    snprintf(loop, sizeof loop, "%s/loop", dir);
+    CHECK_INT(symlink(loop, loop), 0);
+    memset(path + 5, 'x', PATH_MAX);
+    snprintf(path + 5 + PATH_MAX, sizeof path - 5 - PATH_MAX, ":%s:/dev/null:/bin:/usr/bin", loop);
+    CHECK_INT(plait_subprocess_start(&p, (const char *[]){ "true", NULL }, &opts), 0);
+    CHECK_INT(finish(p).code, 0);
+    CHECK_INT(plait_subprocess_start(&p, (const char *[]){ "no-such-program", NULL }, &opts),
+              -ENAMETOOLONG);
+    unlink(loop);
+    rmdir(dir);
+}
+
 CLAIM(a_line_goes_to_the_shell_with_its_words)
 {
     const char *argv[] = { "printf '%s-%s' $0 \"$1\"; exit 5", "a", "b c", NULL };
@@ -271,6 +291,24 @@ CLAIM(a_select_is_told_of_its_end)
     CHECK_INT(plait_select(on, 2, PLAIT_FOREVER), 0);
     CHECK_INT(plait_subprocess_poll(p), 1);
     CHECK_INT(finish(p).code, 4);
+}
+
+/* Else it would look every millisecond until the last one has ended. */
+CLAIM(a_select_sleeps_though_the_first_of_several_has_ended)
+{
+    const char *const *argvs[] = { (const char *[]){ "sleep", "0.05", NULL },
+                                   (const char *[]){ "sleep", "0.2", NULL } };
+    struct rusage before, after;
+    plait_subprocess *p = NULL;
+    plait_waitable on;
+
+    CHECK_INT(plait_subprocess_start_pipeline(&p, argvs, 2, NULL), 0);
+    CHECK_INT(plait_subprocess_on_end(&on, p), 0);
+    CHECK_INT(getrusage(RUSAGE_THREAD, &before), 0);
+    CHECK_INT(plait_select(&on, 1, PLAIT_FOREVER), 0);
+    CHECK_INT(getrusage(RUSAGE_THREAD, &after), 0);
+    CHECK(after.ru_nvcsw - before.ru_nvcsw < 20);
+    CHECK_INT(finish(p).code, 0);
 }
 
 CLAIM(a_destroy_ends_and_reaps_it)

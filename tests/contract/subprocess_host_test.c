@@ -438,3 +438,93 @@ TEST(a_forked_child_has_none_of_its_parents)
     CHECK_INT(plait_subprocess_close_stdin(p), 0);
     CHECK_INT(finish(p).code, 9);
 }
+
+/* ---- starts while this process ends ---- */
+
+static atomic_int n_tried;
+static atomic_int last_rc;
+
+/* Until it is refused. Each of those that it starts has our end of a pipe. */
+static void *start_on(void *arg)
+{
+    const char *argv[] = { "sleep", "60", NULL };
+
+    (void)arg;
+    for (int rc = 0; rc == 0 && n_tried < 500; n_tried++) {
+        plait_subprocess *p = NULL;
+        rc = plait_subprocess_start(&p, argv, NULL);
+        last_rc = rc;
+    }
+    return NULL;
+}
+
+/* Called behind those of plait's: the other thread has tried once more by then. */
+static void wait_for_a_try(void)
+{
+    int seen = n_tried;
+
+    while (last_rc == 0 && n_tried < seen + 2 && n_tried < 500)
+        sched_yield();
+}
+
+static void exit_beside_starts(bool has_keeper)
+{
+    int held[2];
+    char byte;
+    pid_t owner;
+
+    CHECK_INT(pipe(held), 0);
+    owner = fork();
+    if (owner == 0) {
+        pthread_t thread;
+        close(held[0]);
+        atexit(wait_for_a_try);
+        if (has_keeper)
+            CHECK_INT(plait_keeper_start(), 0);
+        CHECK_INT(pthread_create(&thread, NULL, start_on, NULL), 0);
+        while (n_tried < 3)
+            sched_yield();
+        exit(last_rc == 0 ? 0 : 1);
+    }
+    close(held[1]);
+    CHECK_INT(test_waitpid(owner, NULL, 0), owner);
+    CHECK_INT(test_read(held[0], &byte, 1), 0); /* nobody has it any more */
+    close(held[0]);
+}
+
+TEST(what_a_thread_starts_during_an_exit_of_another_one_does_not_outlive_it)
+{
+    for (int i = 0; i < 5; i++) {
+        exit_beside_starts(true);
+        exit_beside_starts(false);
+    }
+}
+
+static void start_late(void)
+{
+    plait_subprocess *p = NULL;
+
+    if (plait_subprocess_start(&p, (const char *[]){ "sleep", "60", NULL }, NULL) != 0)
+        _exit(1);
+}
+
+TEST(an_exit_handler_may_start_one_and_it_ends_with_the_process_too)
+{
+    int held[2], status;
+    char byte;
+    pid_t owner;
+
+    CHECK_INT(pipe(held), 0);
+    owner = fork();
+    if (owner == 0) {
+        close(held[0]);
+        atexit(start_late);
+        CHECK_INT(finish(start_line("exit 2", (plait_subprocess_opts){ 0 })).code, 2);
+        exit(0);
+    }
+    close(held[1]);
+    CHECK_INT(test_waitpid(owner, &status, 0), owner);
+    CHECK_INT(status, 0);
+    CHECK_INT(test_read(held[0], &byte, 1), 0);
+    close(held[0]);
+}

@@ -1,25 +1,10 @@
 /* Makes allocations and system calls fail: a library for LD_PRELOAD, with glibc only.
  * SPDX-License-Identifier: MIT
  *
- * A point is one call that may fail: an allocation from anywhere in the process, or a system call's
- * wrapper called from the text of the program itself (so not what the C library does for itself).
- * Points are numbered from 1 in the order in which the program and its forks reach them.
- *
- *     PLAIT_INJECT=count              nothing fails
- *     PLAIT_INJECT=fail:N:ERRNO:KIND  the N-th point fails, once; if another run got there by
- *                                     another way, the next point of that kind
- *     PLAIT_INJECT=from:N:ERRNO:KIND  so does that one, and from then on all of its class: memory or
- *                                     descriptors are used up, the disk is full, no process can be
- *                                     made
- *     PLAIT_INJECT=eintr:N            one in N of the calls that a signal may interrupt says EINTR
- *     PLAIT_INJECT_FILE=FILE          gets struct state: what was reached and what failed
- *     PLAIT_INJECT_NO_TMPFILE=1       O_TMPFILE is not supported
- *     PLAIT_INJECT_TRAP=1             SIGTRAP before the failure: gdb shows where it is
- *
- * These variables and LD_PRELOAD are taken out of the environment at once, so that the programs that
- * are executed know nothing of this; the forks keep it, with one counter.
+ * Here are the calls that it takes the place of; inject_points.c says which of them fail.
  */
 #include "../../src/os/call_numbers.h"
+#include "inject_points.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -49,274 +34,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum class {
-    ONCE, /* no class: `from` fails it once */
-    MEMORY,
-    FILES, /* descriptors */
-    DISK,
-    TASKS, /* processes and threads */
-};
-
-/* name, class, may a signal interrupt it? The order is that of the kinds in struct state. */
-#define KINDS(X)                      \
-    X(malloc, MEMORY, 0)              \
-    X(calloc, MEMORY, 0)              \
-    X(realloc, MEMORY, 0)             \
-    X(mmap, MEMORY, 0)                \
-    X(open, FILES, 0)                 \
-    X(fopen, FILES, 0)                \
-    X(opendir, FILES, 0)              \
-    X(openat, FILES, 0)               \
-    X(fdopendir, MEMORY, 0)           \
-    X(pipe2, FILES, 0)                \
-    X(socketpair, FILES, 0)           \
-    X(socket, FILES, 0)               \
-    X(bind, ONCE, 0)                  \
-    X(eventfd, FILES, 0)              \
-    X(memfd_create, FILES, 0)         \
-    X(mkostemp, FILES, 0)             \
-    X(signalfd, FILES, 0)             \
-    X(fcntl, ONCE, 0)                 \
-    X(fcntl_dup, FILES, 0)            \
-    X(fcntl_lock, ONCE, 1)            \
-    X(fcntl_look, ONCE, 0)            \
-    X(dup2, ONCE, 0)                  \
-    X(read, ONCE, 1)                  \
-    X(pread, ONCE, 1)                 \
-    X(write, DISK, 1)                 \
-    X(pwrite, DISK, 1)                \
-    X(ftruncate, ONCE, 0)             \
-    X(fallocate, MEMORY, 1)           \
-    X(posix_fallocate, DISK, 1)       \
-    X(madvise, MEMORY, 0)             \
-    X(mincore, ONCE, 0)               \
-    X(mprotect, MEMORY, 0)            \
-    X(fstat, ONCE, 0)                 \
-    X(stat, ONCE, 0)                  \
-    X(lstat, ONCE, 0)                 \
-    X(fstatat, ONCE, 0)               \
-    X(readlink, ONCE, 0)              \
-    X(readlinkat, ONCE, 0)            \
-    X(fchmod, ONCE, 0)                \
-    X(linkat, DISK, 0)                \
-    X(access, ONCE, 0)                \
-    X(mkdir, ONCE, 0)                 \
-    X(getdelim, MEMORY, 0)            \
-    X(sendmsg, ONCE, 1)               \
-    X(recvmsg, ONCE, 1)               \
-    X(ppoll, ONCE, 1)                 \
-    X(poll, ONCE, 1)                  \
-    X(epoll_create1, FILES, 0)        \
-    X(epoll_ctl, MEMORY, 0)           \
-    X(epoll_wait, ONCE, 1)            \
-    X(fork, TASKS, 0)                 \
-    X(clone, TASKS, 0)                \
-    X(pthread_create, TASKS, 0)       \
-    X(wait4, ONCE, 1)                 \
-    X(waitpid, ONCE, 1)               \
-    X(sigaction, ONCE, 0)             \
-    X(prctl, ONCE, 0)                 \
-    X(getrlimit, ONCE, 0)             \
-    X(getrandom, ONCE, 0)             \
-    X(setpgid, ONCE, 0)               \
-    X(chdir, ONCE, 0)                 \
-    X(setpriority, ONCE, 0)           \
-    X(setrlimit, ONCE, 0)             \
-    X(execve, ONCE, 0)                \
-    X(sys_clone, TASKS, 0)            \
-    X(sys_pidfd_open, FILES, 0)       \
-    X(sys_pidfd_send_signal, ONCE, 0) \
-    X(sys_waitid, ONCE, 1)            \
-    X(sys_futex, ONCE, 1)             \
-    X(sys_renameat2, DISK, 0)         \
-    X(sys_close_range, ONCE, 0)       \
-    X(sys_setresuid, ONCE, 0)         \
-    X(sys_epoll_pwait2, ONCE, 1)
-
-enum kind {
-#define X(name, class, interruptible) KIND_##name,
-    KINDS(X)
-#undef X
-    KIND_COUNT,
-    KIND_NONE = KIND_COUNT
-};
-
 enum {
-    NAME_BYTES = 24,
-    KINDS_MAX = 96,
-    TRACE_MAX = 65536
+    EXEC_WORDS = 512 /* of an environment; on the stack of a child in a vfork */
 };
-
-static const struct {
-    char name[NAME_BYTES];
-    enum class class;
-    bool interruptible;
-} kinds[KIND_COUNT] = {
-
-#define X(name, class, interruptible) { #name, class, interruptible },
-    KINDS(X)
-#undef X
-};
-
-struct point {
-    uint64_t place; /* offset of the call in the program; with the highest bit, in a library */
-    uint16_t kind;
-    uint16_t is_fork; /* not the program's first process */
-    uint32_t error;   /* what it failed with; 0: it did not */
-};
-
-/* What the file holds; read by inject.py. */
-struct state {
-    uint32_t n_kinds;
-    uint32_t reached; /* atomic, relaxed, like the next one: a count and no more */
-    uint32_t failed;
-    uint32_t spare;
-    char names[KINDS_MAX][NAME_BYTES];
-    struct point first; /* the first one that failed */
-    struct point trace[TRACE_MAX];
-};
-
-_Static_assert((int)KIND_COUNT <= (int)KINDS_MAX, "each kind has a name");
-
-static enum {
-    OFF,
-    COUNT,
-    FAIL,
-    FROM,
-    EINTR_EVERY
-} mode;
-static struct state *state;
-static uint32_t wanted; /* N */
-static int wanted_error = EINTR;
-static enum kind wanted_kind = KIND_NONE; /* any */
-static bool traps;                        /* for a debugger */
-static bool without_tmpfile;              /* as on a file system that knows no O_TMPFILE */
-static pid_t first_process;
-static uintptr_t text_begin, text_end, base;
-
-/* The program itself is the first that is told. */
-static int find_text(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void)size;
-    (void)arg;
-    base = info->dlpi_addr;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) != 0) {
-            text_begin = base + part->p_vaddr;
-            text_end = text_begin + part->p_memsz;
-        }
-    }
-    return 1;
-}
-
-static bool is_ours(const void *place)
-{
-    return (uintptr_t)place >= text_begin && (uintptr_t)place < text_end;
-}
-
-/* The first failure: of the calls that come at once, one. */
-static bool is_wanted(uint32_t number, const struct point *point)
-{
-    uint32_t none = 0;
-
-    return number >= wanted && (wanted_kind == KIND_NONE || point->kind == wanted_kind) &&
-           __atomic_compare_exchange_n(&state->failed, &none, 1, false, __ATOMIC_RELAXED,
-                                       __ATOMIC_RELAXED);
-}
-
-static bool must_fail(uint32_t number, const struct point *point)
-{
-    switch (mode) {
-    case FAIL:
-        return is_wanted(number, point);
-    case FROM:
-        if (is_wanted(number, point))
-            return true;
-        return number > wanted && state->failed > 0 && kinds[point->kind].class != ONCE &&
-               kinds[point->kind].class == kinds[state->first.kind].class;
-    case EINTR_EVERY:
-        /* scattered: in step with a loop of two calls it would never let the second one through */
-        return number * UINT32_C(2654435769) >> 16 < 65536 / wanted;
-    case OFF:
-    case COUNT:
-        break;
-    }
-    return false;
-}
-
-/* Counts the point; true, with errno set, if it has to fail. */
-static bool fails(enum kind kind, const void *place, bool from_anywhere)
-{
-    struct point point = { .kind = (uint16_t)kind };
-    uint32_t number;
-
-    if (mode == OFF || kind == KIND_NONE || (!from_anywhere && !is_ours(place)))
-        return false;
-    if (mode == EINTR_EVERY && !kinds[kind].interruptible)
-        return false;
-    point.is_fork = getpid() != first_process;
-    point.place =
-        is_ours(place) ? (uintptr_t)place - base : UINT64_C(1) << 63 | ((uintptr_t)place & 0xfff);
-    number = __atomic_add_fetch(&state->reached, 1, __ATOMIC_RELAXED);
-    if (mode == COUNT && number <= TRACE_MAX)
-        state->trace[number - 1] = point;
-    if (!must_fail(number, &point))
-        return false;
-    if (traps)
-        raise(SIGTRAP);
-    errno = wanted_error;
-    point.error = (uint32_t)wanted_error;
-    if (state->first.error == 0)
-        state->first = point;
-    if (mode == EINTR_EVERY)
-        __atomic_add_fetch(&state->failed, 1, __ATOMIC_RELAXED);
-    return true;
-}
-
-static struct state *map_state(const char *path)
-{
-    int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-    void *memory;
-
-    if (fd < 0 || ftruncate(fd, sizeof(struct state)) < 0)
-        return NULL;
-    memory = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-__attribute__((constructor)) static void begin(void)
-{
-    static const char *const modes[] = { "off", "count", "fail", "from", "eintr" };
-    const char *what = getenv("PLAIT_INJECT");
-    char word[16] = "", kind[NAME_BYTES] = "";
-
-    wanted = 1;
-    if (what == NULL || sscanf(what, "%15[a-z]:%u:%d:%23s", word, &wanted, &wanted_error, kind) < 1)
-        return;
-    dl_iterate_phdr(find_text, NULL);
-    state = map_state(getenv("PLAIT_INJECT_FILE"));
-    if (state == NULL || wanted == 0)
-        abort();
-    state->n_kinds = KIND_COUNT;
-    for (int i = 0; i < KIND_COUNT; i++) {
-        memcpy(state->names[i], kinds[i].name, NAME_BYTES);
-        if (strcmp(kinds[i].name, kind) == 0)
-            wanted_kind = i;
-    }
-    without_tmpfile = getenv("PLAIT_INJECT_NO_TMPFILE") != NULL;
-    traps = getenv("PLAIT_INJECT_TRAP") != NULL;
-    unsetenv("PLAIT_INJECT_TRAP");
-    unsetenv("PLAIT_INJECT_NO_TMPFILE");
-    unsetenv("PLAIT_INJECT");
-    unsetenv("PLAIT_INJECT_FILE");
-    unsetenv("LD_PRELOAD");
-    first_process = getpid();
-    for (int i = COUNT; i <= EINTR_EVERY; i++)
-        if (strcmp(word, modes[i]) == 0)
-            mode = i;
-}
 
 /* ---- the calls ---- */
 
@@ -428,8 +148,6 @@ WRAP(int, setpgid, (pid_t pid, pid_t group), (pid, group), -1)
 WRAP(int, chdir, (const char *path), (path), -1)
 WRAP(int, setpriority, (__priority_which_t which, id_t who, int priority), (which, who, priority),
      -1)
-WRAP(int, execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp),
-     -1)
 /* these say why by their value */
 WRAP(int, posix_fallocate, (int fd, off_t at, off_t n), (fd, at, n), errno)
 WRAP(int, pthread_create,
@@ -437,6 +155,15 @@ WRAP(int, pthread_create,
      (thread, how, fn, arg), errno)
 
 WRAP(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *to), (what, to), -1)
+
+int execve(const char *path, char *const argv[], char *const envp[])
+{
+    char *words[EXEC_WORDS];
+
+    if (fails(KIND_execve, __builtin_return_address(0), false))
+        return -1;
+    return REAL(execve)(path, argv, environment_of(path, envp, words, EXEC_WORDS));
+}
 
 int getrlimit(__rlimit_resource_t what, struct rlimit *ret)
 {
@@ -448,7 +175,7 @@ int getrlimit(__rlimit_resource_t what, struct rlimit *ret)
 ssize_t write(int fd, const void *bytes, size_t n)
 {
     struct stat status;
-    bool is_disk = mode != FROM || (REAL(fstat)(fd, &status) == 0 && S_ISREG(status.st_mode));
+    bool is_disk = !fails_for_good() || (REAL(fstat)(fd, &status) == 0 && S_ISREG(status.st_mode));
 
     if (fails(is_disk ? KIND_write : KIND_NONE, __builtin_return_address(0), false))
         return -1;
@@ -465,7 +192,7 @@ int open(const char *path, int flags, ...)
     va_end(rest);
     if (fails(KIND_open, __builtin_return_address(0), false))
         return -1;
-    if (without_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
+    if (is_without_tmpfile() && (flags & O_TMPFILE) == O_TMPFILE) {
         errno = EOPNOTSUPP;
         return -1;
     }

@@ -51,9 +51,10 @@ class Point:
     place: int
     is_fork: bool
     error: int = 0
+    is_again: bool = False  # in the program that was executed again
 
     def __str__(self):
-        name = f"{self.kind}{' in a fork' if self.is_fork else ''}"
+        name = f"{self.kind}{' executed again' if self.is_again else ''}{' in a fork' if self.is_fork else ''}"
         return f"{name} = {errno.errorcode.get(self.error, self.error)}" if self.error else name
 
 
@@ -61,25 +62,44 @@ def errors_of(kind):
     return [getattr(errno, name) for name in ERRORS.get(kind, ("EIO",))]
 
 
-class Injection:
-    """One way to run a program: its mode, and afterwards what was reached."""
+def read_state(file, is_again):
+    """What a file of the injector holds: the kinds, how many points failed, the first of them, and all that were reached."""
+    data = file.read_bytes()
+    n_kinds, reached, failed, _ = struct.unpack_from("4I", data)
+    kinds = [data[16 + NAME_BYTES * i:][:NAME_BYTES].split(b"\0")[0].decode() for i in range(n_kinds)]
+    at = 16 + NAME_BYTES * NAMES
+    points = [Point(kinds[kind], place, bool(is_fork), error, is_again)
+              for place, kind, is_fork, error in struct.iter_unpack("QHHI", data[at:at + 16 * (reached + 1)])]
+    return kinds, failed, points[0], points[1:]
 
-    def __init__(self, file, mode="count", number=1, error=errno.EINTR, kind="any"):
-        self.file, self.mode = pathlib.Path(file), f"{mode}:{number}:{error}:{kind}"
+
+class Injection:
+    """One way to run a program: its mode, and afterwards what was reached. What fails, fails in the program and its forks, or
+    (is_again) in those processes in which it is executed again, which are numbered for themselves."""
+
+    def __init__(self, file, mode="count", number=1, error=errno.EINTR, kind="any", is_again=False):
+        self.file, self.again = pathlib.Path(file), pathlib.Path(f"{file}.again")
+        self.mode, self.is_again = f"{mode}:{number}:{error}:{kind}", is_again
         self.is_lasting = mode == "from"
 
+    def __str__(self):
+        return f"{self.mode}{' executed again' if self.is_again else ''}"
+
     def environment(self):
-        return {"LD_PRELOAD": str(LIBRARY), "PLAIT_INJECT": self.mode, "PLAIT_INJECT_FILE": str(self.file)}
+        is_everywhere = self.mode.startswith("eintr")
+        return {"LD_PRELOAD": str(LIBRARY), "PLAIT_INJECT_FILE": str(self.file), "PLAIT_INJECT_AGAIN_FILE": str(self.again),
+                "PLAIT_INJECT": "count" if self.is_again else self.mode,
+                "PLAIT_INJECT_AGAIN": self.mode if self.is_again or is_everywhere else "count"}
 
     def read(self):
-        """Reads the file: self.reached, self.failed, self.first (the first point that failed) and self.points."""
-        data = self.file.read_bytes()
-        n_kinds, self.reached, self.failed, _ = struct.unpack_from("4I", data)
-        self.kinds = [data[16 + NAME_BYTES * i:][:NAME_BYTES].split(b"\0")[0].decode() for i in range(n_kinds)]
-        at = 16 + NAME_BYTES * NAMES
-        points = [Point(self.kinds[kind], place, bool(is_fork), error)
-                  for place, kind, is_fork, error in struct.iter_unpack("QHHI", data[at:at + 16 * (self.reached + 1)])]
-        self.first, self.points = points[0], points[1:]
+        """Reads the files: self.failed, self.first (the first point that failed) and self.points with their numbers."""
+        self.kinds, self.failed, self.first, points = read_state(self.file, False)
+        self.points = list(enumerate(points, 1))
+        if self.again.exists():
+            _, failed, first, points = read_state(self.again, True)
+            self.failed += failed
+            self.first = first if failed and self.is_again else self.first
+            self.points += enumerate(points, 1)
         return self
 
     def where(self, program):

@@ -9,6 +9,7 @@ import pathlib
 HEADER = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n"
 PLUGIN = os.environ.get("PLAIT_BUILD", str(pathlib.Path(__file__).resolve().parents[2] / "build")) + \
     "/tests/libfault-plugin.so"
+LATE = PLUGIN.replace("plugin", "late-task")
 INPUTS = ["one", "two", "three", "four"]
 
 
@@ -54,7 +55,7 @@ class Scenario:
 
     def command(self, folder):
         places = {"log": str(folder / "log"), "dir": str(folder), "tmp": str(folder / "tmp"), "id": f"{os.getpid()}-{folder.name}",
-                  "plugin": PLUGIN}
+                  "plugin": PLUGIN, "late": LATE}
         return [place(word, places) for word in self.words]
 
     def prepare(self, folder):
@@ -139,6 +140,8 @@ def shared(name, *words, environment=None):
 LIBRARY = [
     Scenario("tasks", whole=judges_itself, program="fault-task-program"),
     Scenario("process", whole=judges_itself, program="fault-process-program", cannot_fail=("fcntl",)),
+    *(Scenario(f"process-{method}", method, "{late}", whole=judges_itself, program="fault-process-program",
+               cannot_fail=("fcntl",)) for method in ("spawn", "forkserver")),
     *(shared(f"shared-{part}", part) for part in ("heap", "sync", "queue", "values", "pipe", "select")),
     shared("segment", "segment", "fault-{id}"),
     shared("segment-path", "segment", "{dir}/segment"),

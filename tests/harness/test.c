@@ -70,6 +70,16 @@ ssize_t test_read(int fd, void *buf, size_t n)
     return rc;
 }
 
+int test_poll(struct pollfd *fds, nfds_t n, int ms)
+{
+    int rc;
+
+    do
+        rc = poll(fds, n, ms);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
 void test_check_int(const char *file, int line, const char *expr, long long got, long long want)
 {
     if (got != want)
@@ -116,13 +126,15 @@ static void do_nothing(int number)
     (void)number;
 }
 
-/* A timer of its own, not the one that a case may use; no forked or exec'd process inherits it. */
+/* A timer of its own, not the one that a case may use; no forked or exec'd process inherits it. What the
+ * keeper forks has not inherited the handler either. */
 static void begin_signals(void)
 {
     struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX };
     const struct itimerspec often = { { 0, STORM_US * 1000 }, { 0, STORM_US * 1000 } };
     timer_t timer;
 
+    sigaction(SIGRTMAX, &(struct sigaction){ .sa_handler = do_nothing }, NULL);
     if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
         timer_settime(timer, 0, &often, NULL) < 0)
         test_fail(__FILE__, __LINE__, "no timer: %s", strerror(errno));
@@ -131,7 +143,6 @@ static void begin_signals(void)
 /* In the case's process: for its first thread, and for that of each process that it forks. */
 static void begin_storm(void)
 {
-    sigaction(SIGRTMAX, &(struct sigaction){ .sa_handler = do_nothing }, NULL);
     pthread_atfork(NULL, NULL, begin_signals);
     begin_signals();
 }

@@ -12,6 +12,7 @@
 #ifndef PLAIT_TESTS_TEST_H
 #define PLAIT_TESTS_TEST_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -30,9 +31,10 @@ void test_fail(const char *file, int line, const char *format, ...)
 void test_begin(int *argc, char ***argv) __attribute__((weak));
 /* Ends the case as skipped; the reason must be listed in tests/skips.txt. */
 void test_skip(const char *reason) __attribute__((noreturn));
-/* waitpid and read, that go on after a signal. */
+/* waitpid, read and poll, that go on after a signal. */
 pid_t test_waitpid(pid_t pid, int *ret_status, int options);
 ssize_t test_read(int fd, void *buf, size_t n);
+int test_poll(struct pollfd *fds, nfds_t n, int ms);
 void test_check_int(const char *file, int line, const char *expr, long long got, long long want);
 void test_check_str(const char *file, int line, const char *expr, const char *got,
                     const char *want);

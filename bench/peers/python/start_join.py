@@ -7,6 +7,7 @@ SPDX-License-Identifier: MIT
 
 import mmap
 import multiprocessing
+import re
 import sys
 import threading
 import time
@@ -33,9 +34,12 @@ def main():
     kind = threading.Thread
     if scenario.startswith("process/"):
         kind = multiprocessing.get_context(*method or ["fork"]).Process
-    ballast = touch(512 << 20) if scenario.endswith("-512MiB") else None
+    size = re.search(r"-(\d+)([MG])iB$", scenario)
+    ballast = touch(int(size[1]) << {"M": 20, "G": 30}[size[2]]) if size else None
     begin = time.monotonic()
-    for _ in range(count):
+    for i in range(-1 if size else 0, count):
+        if i == 0:
+            begin = time.monotonic()
         task = kind(target=work)
         task.start()
         task.join()
