@@ -146,6 +146,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/keeper_hands.c
     src/task/keeper_main.c
     src/task/keeper_runs.c
+    src/task/keeper_start.c
     src/task/keeper_tasks.c
     src/task/keeper_words.c
     src/task/live.c
@@ -182,6 +183,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/pool/future_select.c
     src/pool/futures.c
     src/pool/graph.c
+    src/pool/graph_circle.c
     src/pool/graph_calls.c
     src/pool/group_crew.c
     src/pool/group_imap.c

@@ -138,6 +138,13 @@ foreach(name barrier condition event held_semaphore lock lock_death once rlock r
         PLAIT_START_KILLS=5 $<TARGET_FILE:contract-${name}-test>)
 endforeach()
 
+# What processes share, with those that are not forked.
+foreach(name barrier condition event held_semaphore lock lock_death once rlock rwlock semaphore shared_number
+        priority_queue_process queue_process)
+    plait_register(methods-${name} methods COMMAND ${CMAKE_COMMAND} -E env PLAIT_CASES=methods
+        $<TARGET_FILE:contract-${name}-test>)
+endforeach()
+
 # What the test of tools/gdb looks into.
 add_executable(scripts-gdb-program tests/scripts/gdb_program.c)
 target_link_libraries(scripts-gdb-program PRIVATE plait-flags plait-static)

@@ -20,9 +20,10 @@ PLAIT_BEGIN
  * there it runs the task's function, and the call does not return.
  *
  * With it, plait makes its keeper (the small process that ends your tasks when this process dies)
- * before it starts its first thread, so that processes can be started later on. Without it, a
- * program that has started threads cannot have a keeper any more. The keeper itself is made at the
- * first need, not here.
+ * before it starts its first thread, so that processes can be started later on. Where other threads
+ * are there first, or the keeper dies beside them, the next one is this program again, from its
+ * beginning up to here. Without it, a program that has started threads cannot have a keeper any more.
+ * The keeper itself is made at the first need, not here.
  *
  *   argc      main's; not changed in this version.
  *   argv      main's; not changed in this version. A copy is kept, for processes that are spawned.
@@ -40,9 +41,12 @@ PLAIT_API int plait_init(int *argc, char ***argv);
  * threads of its own.
  *
  *   Returns   0, also when there is one already.
- *   Blocks    no longer than a fork of this process takes.
- *   From      the main thread, while there is no other thread.
- *   Errors    PLAIT_ETHREADS  other threads exist: call it earlier, before the first of them.
+ *   Blocks    no longer than a fork of this process takes; beside other threads, than its start up to
+ *             plait_init.
+ *   From      any task.
+ *   Errors    PLAIT_ETHREADS  other threads exist, and plait_init was not called first of all; or the
+ *                             program has privileges of its file, or was started by an explicit call
+ *                             of the loader.
  *             -EAGAIN         no process can be made (a limit on processes or on threads).
  *             -EMFILE         no descriptors left.
  *             -ENOMEM         no memory.

@@ -131,7 +131,8 @@ typedef struct plait_pool_usage {
  *             main, at any time.
  *   Errors    -EINVAL         ret is NULL, kind is none of these, or an option makes no sense.
  *             -ENOTSUP        max_tasks or max_age_ms with coroutines, which do not wear out.
- *             PLAIT_ETHREADS  there is no keeper, and with other threads there can be none.
+ *             PLAIT_ETHREADS  there is no keeper that is a fork of this process (plait_keeper_start), and
+ *                             with other threads there can be none.
  *             PLAIT_EKEEPER   the keeper died at this moment, and the new one too.
  *             -EAGAIN         a limit on processes or threads.
  *             -EMFILE         no descriptors left.

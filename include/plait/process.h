@@ -30,8 +30,9 @@ PLAIT_BEGIN
  * A fork has all memory of its caller and is refused beside other threads. A spawned process has none
  * but the family's heap: it is the program again, and costs an exec. One of the forkserver has the
  * memory that the program had when its keeper was made (plait_keeper_start), and costs a fork of that
- * one, however large the caller has become. Neither cares for the caller's threads, if the keeper was
- * made before them. */
+ * one, however large the caller has become. A keeper that is made beside threads has the memory that
+ * the program has at plait_init. Neither cares for the caller's threads, if plait_init was called or
+ * the keeper made before them. */
 typedef enum plait_start_method {
     PLAIT_START_DEFAULT = 0,    /* what the program has chosen; else fork */
     PLAIT_START_FORK = 1,       /* a copy of the caller, with its memory as it is now */
@@ -61,7 +62,7 @@ typedef struct plait_process_opts {
     /* close all descriptors but the standard ones and those of keep_fds, which keep their numbers.
      * Of plait's own only the memory of the heap stays: pipes and named segments are not to be used
      * any more, unless keep_fds has the descriptors (plait_pipe_fd). One of the forkserver never has
-     * others, and of keep_fds 29 at most: more are -ENOTSUP */
+     * others, and of keep_fds 29 at most, with `tree` 28: more are -ENOTSUP */
     bool close_fds;
     const int *keep_fds;
     size_t n_keep_fds;
@@ -79,6 +80,9 @@ typedef struct plait_process_opts {
      * one, and with its further groups; the caller needs the privilege to change */
     const char *user;
     const char *group;
+    uint64_t
+        spare[8]; /* zero. Other options point to these, without their size: they do not grow, but
+                          fields of later versions come in here, and are -E2BIG to this one */
 } plait_process_opts;
 
 /* How the processes of this program are made that do not say it: what plait_task_opts.method of

@@ -29,7 +29,7 @@
  * A subprocess ends with this process, however that ends, SIGKILL included, unless it is detached:
  * it is registered with the keeper before its first instruction. Where no keeper can be made, since
  * the program had other threads before its first need of one, it is started all the same, and the log
- * says so; plait_init or plait_keeper_start before the first thread sees to that.
+ * says so; plait_init, or plait_keeper_start before the first thread, sees to that.
  *
  * It begins with no signal blocked, no handler, and SIGPIPE, SIGXFSZ and SIGCHLD not ignored; other
  * signals that the caller ignores stay ignored. It is a child of the caller's process, which a host's

@@ -80,7 +80,7 @@ typedef struct plait_task_opts {
     plait_start_method method;
     /* a process: ended are also those that it has started, and those below them, whatever they do to
      * get away: by plait_task_terminate, plait_task_kill and plait_task_destroy, and when the task has
-     * ended or its owner has died. -ENOTSUP for what is no fork */
+     * ended or its owner has died */
     bool tree;
     /* a process: forked although the program has other threads. Of these there is nothing in the
      * child but what they held: until an exec, only what is safe in a signal handler, and plait, is
@@ -123,7 +123,7 @@ typedef struct plait_outcome {
  *             (opts->arg_bytes).
  *   opts      options, or NULL.
  *   Blocks    no longer than a fork of this process takes; with PLAIT_START_SPAWN until the new
- *             process has come to its plait_init.
+ *             process has come to its plait_init; other coroutines of the thread run meanwhile.
  *   From      any task; a process that is forked, from the only thread of a program. Not from a signal
  *             handler.
  *   Errors    -EINVAL         ret or fn is NULL (or neither or both of fn and table are there),
@@ -132,15 +132,15 @@ typedef struct plait_outcome {
  *             -ENOTSUP        an option that this kind, or this start method, does not have; or
  *                             PLAIT_START_SPAWN without plait_init, or in a program that has
  *                             privileges of its file (set-uid), which the log says.
- *             PLAIT_ETHREADS  a process, or a keeper for it, is needed while other threads exist:
- *                             start processes before threads.
+ *             PLAIT_ETHREADS  a process is to be forked, or a keeper made without plait_init, while
+ *                             other threads exist: start processes before threads.
  *             PLAIT_EKEEPER   the keeper died at this moment, and the new one too; nothing was
  *                             started.
  *             -EAGAIN         a limit on processes or threads.
  *             -EMFILE         no descriptors left.
  *             -ENOMEM         no memory.
  *             -E2BIG          opts is larger than this library knows and sets what it does not
- *                             know.
+ *                             know; or opts->process does.
  *             -EBUSY          PLAIT_START_FORKSERVER: the keeper was made without the family's heap, and
  *                             runs commands.
  *             -EADDRINUSE     PLAIT_START_SPAWN: eight new processes had something else at the

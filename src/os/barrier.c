@@ -32,7 +32,7 @@ int plait__os_barrier_prepare(void)
                                                                                         : 0;
 }
 
-void plait__os_barrier(void)
+int plait__os_barrier(void)
 {
-    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0 ? -errno : 0;
 }

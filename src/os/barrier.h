@@ -13,6 +13,8 @@
 bool plait__os_barrier_works(void);
 /* Before the first one, once in each process. 0, -errno. */
 int plait__os_barrier_prepare(void);
-void plait__os_barrier(void);
+/* 0; -errno: it was none. That can be though it was prepared: the program forbids itself the call
+ * (seccomp), or was forked. */
+int plait__os_barrier(void);
 
 #endif

@@ -58,8 +58,9 @@ enum {
 };
 
 /* Checks the options and makes the plan. The options must live as long as it does.
- * -EINVAL · -EBADF: a descriptor that is not open · -ENOENT: no such user or group · -EMFILE ·
- * -ENOMEM; *ret_step names what it is about then. plait__child_plan_fini in any case. */
+ * -EINVAL · -E2BIG: of a later version · -EBADF: a descriptor that is not open · -ENOENT: no such user
+ * or group · -EMFILE · -ENOMEM; *ret_step names what it is about then. plait__child_plan_fini in any
+ * case. */
 int plait__child_plan_make(struct plait__child_plan *ret, const plait_process_opts *opts,
                            const char **ret_step);
 /* One more that is not closed; at or above 3. */

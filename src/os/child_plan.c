@@ -294,6 +294,15 @@ static bool has_arrays(const plait_process_opts *opts)
            (opts->n_cpus == 0 || opts->cpus != NULL);
 }
 
+static bool is_known(const plait_process_opts *opts)
+{
+    uint64_t unknown = 0;
+
+    for (size_t i = 0; i < sizeof opts->spare / sizeof *opts->spare; i++)
+        unknown |= opts->spare[i];
+    return unknown == 0;
+}
+
 int plait__child_plan_make(struct plait__child_plan *ret, const plait_process_opts *opts,
                            const char **ret_step)
 {
@@ -311,6 +320,8 @@ int plait__child_plan_make(struct plait__child_plan *ret, const plait_process_op
                                                   .new_group = opts->new_group,
                                                   .new_session = opts->new_session } };
     *ret_step = "options";
+    if (!is_known(opts))
+        return -E2BIG;
     if (!has_arrays(opts))
         return -EINVAL;
     for (size_t i = 0; rc == 0 && i < sizeof steps / sizeof *steps; i++) {

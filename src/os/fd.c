@@ -128,6 +128,8 @@ int plait__os_dup_above(int fd, int lowest)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
 
+    if (copy < 0 && errno == EINVAL) /* the limit allows no number from there on */
+        return -EMFILE;
     return copy < 0 ? -errno : copy;
 }
 

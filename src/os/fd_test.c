@@ -172,6 +172,8 @@ TEST(a_copy_is_the_lowest_above)
     CHECK_INT(copy, 50);
     CHECK_INT(plait__os_dup_above(0, 50), 51);
     CHECK_INT(plait__os_dup_above(999, 3), -EBADF);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 50, 50 }), 0);
+    CHECK_INT(plait__os_dup_above(0, 50), -EMFILE);
 }
 
 TEST(nonblocking_reads_say_eagain)

@@ -60,13 +60,17 @@ struct plait__spawn {
     bool has_handlers;     /* the caller may have signal handlers */
     const char *path;      /* where to look up a name; NULL: the PATH of the caller */
     int *ret_pidfd;        /* gets a pidfd of it; NULL: none is wanted */
+    /* no child of the caller, unless that adopts orphans: its wait() does not see it, nor does any
+     * SIGCHLD come. With ret_pidfd, and whatever runs is told by it alone */
+    bool is_orphan;
     int (*first)(void *); /* in the child before all else: 0 or -errno; as plait__os_child_set_up */
     void *first_arg;
 };
 
 /* pre: the caller has no signal handlers, or says so (they would run in the child while it shares our
  * memory). Starts a program; the cost does not depend on the caller's size. Its pid, or -errno of what
- * failed (exec included); *ret_step names the step that failed ("exec", "chdir", …). */
+ * failed (exec included); *ret_step names the step that failed ("exec", "chdir", …). -ESRCH of an
+ * orphan: somebody has killed what makes it; it may run. */
 pid_t plait__os_spawn(const struct plait__spawn *spawn, const char **ret_step);
 void *plait__os_spawn_stack(void);
 void plait__os_spawn_stack_free(void *stack);

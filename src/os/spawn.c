@@ -5,7 +5,14 @@
  * stack of its own, so that the cost does not grow with the caller and a failed exec leaves its
  * errno where we read it. All signals are blocked over the call: a handler of ours must not run in
  * the child while it can still write our memory.
+ *
+ * An orphan is made by a child of ours in between, which shares our memory too and ends when the
+ * program has been executed. That one executes nothing, so that its end sends no signal; what does
+ * sends SIGCHLD in the end, but to whom it falls to. Somebody may kill the one in between while the
+ * orphan still has our memory: the kernel clears a word of it when it has let go.
  */
+#include "os/call_numbers.h"
+#include "os/futex.h"
 #include "os/process.h"
 #include "os/sanitize.h"
 #include "os/signal.h"
@@ -17,7 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef PLAIT__TSAN
@@ -58,6 +67,9 @@ struct child {
     char **script;    /* room for the words of a script without #! */
     int error;        /* written by the child, read after it is gone or has exec'd */
     const char *step;
+    int pidfd;
+    pid_t orphan;    /* written by the kernel, before it runs; 0: none was made */
+    uint32_t shares; /* atomic, a futex word: the kernel clears it when the orphan has let go */
 };
 
 /* By a raw call: the address sanitizer would look for the stack that _exit leaves, the thread sanitizer
@@ -224,40 +236,130 @@ static int prepare_exec(const struct plait__spawn *spawn, struct child *child)
     return 0;
 }
 
+/* A child that changes its user or group in our memory has the kernel protect that from the new user,
+ * and so ours, for ever: its owner's files in /proc are root's, it dumps no core. We take it back, but not
+ * while another such child is at it. */
+static pid_t protected; /* atomic: the process in which a thread starts one, and its forks are not; 0 */
+
+static bool changes_user(const struct child *child)
+{
+    return child->spawn->child.has_uid || child->spawn->child.has_gid;
+}
+
+/* Was our memory open before? */
+static bool begin_change(void)
+{
+    static const struct timespec moment = { .tv_nsec = 100 * 1000 };
+    pid_t self = getpid(), none = 0;
+
+    while (!__atomic_compare_exchange_n(&protected, &none, self, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+        if (none == self)
+            nanosleep(&moment, NULL);
+        none =
+            none == self ? 0 : none; /* else the parent's thread, which is not here: take it over */
+    }
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
+}
+
+static void end_change(bool was_open)
+{
+    if (was_open)
+        prctl(PR_SET_DUMPABLE, 1UL, 0, 0, 0);
+    __atomic_store_n(&protected, 0, __ATOMIC_RELEASE);
+}
+
+static char *top_of_stack(const struct child *child)
+{
+    return (char *)child->spawn->stack + SPAWN_GUARD_BYTES + SPAWN_STACK_BYTES;
+}
+
+/* The child's pid, or -1. No signal at its end: one that executes something sends SIGCHLD whatever is
+ * said here, and of one that does not nobody else needs to know. */
+static pid_t clone_one(struct child *child)
+{
+    int flags = CLONE_VM | CLONE_VFORK | (child->spawn->ret_pidfd != NULL ? CLONE_PIDFD : 0);
+    pid_t pid = clone(run_child, top_of_stack(child), flags, child, &child->pidfd);
+
+    if (pid < 0)
+        child->error = errno;
+    if (pid > 0 && child->error != 0) {
+        plait__os_reap(pid);
+        if (child->pidfd >= 0)
+            close(child->pidfd);
+    }
+    return pid;
+}
+
+/* In between; its descriptors are ours. An orphan whose pidfd there is no room for is ended. */
+static int run_between(void *arg)
+{
+    struct child *child = arg;
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    pid_t pid = clone(run_child, top_of_stack(child) - SPAWN_STACK_BYTES / 2, flags, child,
+                      &child->orphan, NULL, &child->shares);
+
+    if (pid < 0)
+        child->error = errno;
+    else if (child->error == 0) {
+        int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+        child->error = pidfd < 0 ? errno : 0;
+        child->pidfd = pidfd;
+    }
+    if (pid > 0 && child->error != 0) {
+        syscall(SYS_kill, pid, SIGKILL);
+        syscall(SYS_wait4, pid, NULL, __WALL, NULL);
+    }
+    syscall(SYS_exit_group, 0);
+    return 0;
+}
+
+static pid_t clone_orphan(struct child *child)
+{
+    pid_t between =
+        clone(run_between, top_of_stack(child), CLONE_VM | CLONE_VFORK | CLONE_FILES, child);
+    uint32_t shares;
+
+    if (between < 0) {
+        child->error = errno;
+        return between;
+    }
+    plait__os_reap(between);
+    while (child->orphan != 0 && (shares = __atomic_load_n(&child->shares, __ATOMIC_ACQUIRE)) != 0)
+        plait__os_futex_wait(&child->shares, shares, INT64_MAX);
+    if (child->error == 0 && child->pidfd < 0)
+        child->error = ESRCH;
+    return child->orphan;
+}
+
 /* The child's pid, or -errno. */
 static pid_t clone_child(struct child *child)
 {
-    char *top = (char *)child->spawn->stack + SPAWN_GUARD_BYTES + SPAWN_STACK_BYTES;
     sigset_t all, old;
-    int error, pidfd = -1;
+    bool changes = changes_user(child), was_open;
     pid_t pid;
 
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &old);
+    was_open = changes && begin_change();
     look_away(true);
-    /* no signal at its end: one that executes something sends SIGCHLD whatever is said here, and of
-     * one that does not nobody else needs to know */
-    pid = clone(run_child, top,
-                CLONE_VM | CLONE_VFORK | (child->spawn->ret_pidfd != NULL ? CLONE_PIDFD : 0), child,
-                &pidfd);
-    error = pid < 0 ? errno : child->error;
+    pid = child->spawn->is_orphan ? clone_orphan(child) : clone_one(child);
     look_away(false);
-    if (pid > 0 && error != 0) {
-        plait__os_reap(pid);
-        if (pidfd >= 0)
-            close(pidfd);
-    }
+    if (changes)
+        end_change(was_open);
     sigprocmask(SIG_SETMASK, &old, NULL);
-    if (error != 0)
-        return -error;
+    if (child->error != 0)
+        return -child->error;
     if (child->spawn->ret_pidfd != NULL)
-        *child->spawn->ret_pidfd = pidfd;
+        *child->spawn->ret_pidfd = child->pidfd;
     return pid;
 }
 
 pid_t plait__os_spawn(const struct plait__spawn *spawn, const char **ret_step)
 {
-    struct child child = { .spawn = spawn, .parent = getpid(), .step = "fork" };
+    struct child child = {
+        .spawn = spawn, .parent = getpid(), .step = "fork", .pidfd = -1, .shares = 1
+    };
     pid_t pid = prepare_exec(spawn, &child);
 
     if (pid == 0)

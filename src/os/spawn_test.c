@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -237,6 +240,47 @@ TEST(a_script_without_an_interpreter_line_takes_very_many_arguments)
     CHECK_STR(text, "29999\n");
 }
 
+static void *spawn_as_nobody(void *arg)
+{
+    static char name[] = "true";
+    char *const argv[] = { name, NULL };
+    struct plait__spawn spawn = { .file = "/bin/true",
+                                  .argv = argv,
+                                  .envp = no_env,
+                                  .child = { .has_uid = true, .uid = 65534 },
+                                  .stack = plait__os_spawn_stack() };
+    const char *where = "none";
+
+    for (int i = 0; i < 10; i++) {
+        spawn.child.has_gid = i % 2 == 0;
+        spawn.child.gid = 65534;
+        pid_t pid = plait__os_spawn(&spawn, &where);
+        CHECK(pid > 0);
+        plait__os_reap(pid);
+    }
+    plait__os_spawn_stack_free(spawn.stack);
+    return arg;
+}
+
+TEST(a_program_of_another_user_leaves_its_starter_open_to_its_own)
+{
+    pthread_t threads[3];
+
+    if (getuid() != 0)
+        test_skip("needs root");
+    CHECK_INT(prctl(PR_GET_DUMPABLE), 1);
+    spawn_as_nobody(NULL);
+    CHECK_INT(prctl(PR_GET_DUMPABLE), 1);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, spawn_as_nobody, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_INT(prctl(PR_GET_DUMPABLE), 1);
+    CHECK_INT(prctl(PR_SET_DUMPABLE, 0), 0);
+    spawn_as_nobody(NULL);
+    CHECK_INT(prctl(PR_GET_DUMPABLE), 0); /* as its own choice was */
+}
+
 TEST(below_the_stack_of_the_child_nothing_can_be_written)
 {
     int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
@@ -262,5 +306,42 @@ TEST(the_program_dies_with_its_parent)
     close(out[1]);
     CHECK_INT(read(out[0], &byte, 1), 0); /* its copy of the pipe is gone */
     plait__os_reap(pid);
+    plait__os_spawn_stack_free(spawn.stack);
+}
+
+TEST(an_orphan_runs_and_is_no_child_of_ours)
+{
+    char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ "echo here" }, NULL };
+    struct plait__spawn spawn = prepare("sh", argv);
+    char text[16] = "";
+    int pidfd = -1;
+
+    spawn.ret_pidfd = &pidfd;
+    spawn.is_orphan = true;
+    pid_t pid = plait__os_spawn(&spawn, &step);
+    CHECK(pid > 0);
+    close(out[1]);
+    errno = 0;
+    CHECK(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD);
+    CHECK(read(out[0], text, sizeof text - 1) > 0);
+    CHECK_STR(text, "here\n");
+    CHECK_INT(poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, -1), 1);
+    CHECK((fcntl(pidfd, F_GETFD) & FD_CLOEXEC) != 0);
+    plait__os_spawn_stack_free(spawn.stack);
+}
+
+TEST(an_orphan_that_cannot_be_executed_leaves_nothing)
+{
+    char *argv[] = { (char[]){ "nothing" }, NULL };
+    struct plait__spawn spawn = prepare("/nowhere/nothing", argv);
+    int pidfd = -1;
+
+    spawn.ret_pidfd = &pidfd;
+    spawn.is_orphan = true;
+    CHECK_INT(plait__os_spawn(&spawn, &step), -ENOENT);
+    CHECK_STR(step, "exec");
+    CHECK_INT(pidfd, -1);
+    errno = 0;
+    CHECK(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD);
     plait__os_spawn_stack_free(spawn.stack);
 }

@@ -61,47 +61,6 @@ struct plait__node *plait__graph_name(plait_graph *graph, const char *key)
     return node;
 }
 
-/* ---- circles ---- */
-
-/* Could one of them need the node, near or far? Only who waits needs what has not ended. */
-static bool may_come_back(const struct plait__node *node, const struct plait__need *needs, size_t n)
-{
-    bool may = false;
-
-    for (size_t i = 0; !may && i < n; i++)
-        may = needs[i].what == node || needs[i].what->state == PLAIT__NODE_WAITS;
-    return may;
-}
-
-/* All that need the node, near or far, wait: their links are free for the search. What nobody has named
- * before is needed by nobody, and what nobody has added needs nobody, so that a graph that is added from
- * below, or from above, is not searched at all. */
-bool plait__graph_is_circle(plait_graph *graph, struct plait__node *node,
-                            const struct plait__need *needs, size_t n)
-{
-    struct plait__list *to_do = &graph->to_do, *done = &graph->done, *link;
-    bool found = false;
-
-    if (!may_come_back(node, needs, n))
-        return false;
-    node->is_marked = true;
-    plait__list_push_back(to_do, &node->link);
-    while ((link = plait__list_pop_front(to_do)) != NULL) {
-        plait__list_push_back(done, link);
-        list_for_each (at, &node_of(link)->wanted_by) {
-            struct plait__node *who = plait__list_entry(at, struct plait__need, node)->who;
-            if (!who->is_marked)
-                plait__list_push_back(to_do, &who->link);
-            who->is_marked = true;
-        }
-    }
-    for (size_t i = 0; i < n; i++)
-        found = found || needs[i].what->is_marked;
-    while ((link = plait__list_pop_front(done)) != NULL)
-        node_of(link)->is_marked = false;
-    return found;
-}
-
 /* ---- ends ---- */
 
 /* It has ended, and with it all that cannot begin any more. */

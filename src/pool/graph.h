@@ -15,6 +15,13 @@ enum plait__node_state {
     PLAIT__NODE_ENDED
 };
 
+/* A search's. */
+enum plait__node_mark {
+    PLAIT__NODE_UNMARKED,
+    PLAIT__NODE_NEEDS_IT,
+    PLAIT__NODE_IS_NEEDED
+};
+
 struct plait__node;
 
 /* Somebody needs something. */
@@ -43,7 +50,7 @@ struct plait__node {
     size_t value_bytes;
     bool was_started;
     bool has_begun;                   /* its coroutine, until it has ended */
-    bool is_marked;                   /* a search's */
+    enum plait__node_mark mark;       /* a search's; else none */
     int code;                         /* when it has ended: negative: it has no value */
     const struct plait__node *origin; /* … the node that failed by itself */
     char key[];                       /* const */
@@ -52,14 +59,14 @@ struct plait__node {
 struct plait_graph {
     plait_group *group; /* const: its own, so that its places are ours */
     struct plait__mutex lock;
-    void *nodes;                    /* lock: a tree of tsearch, of keys */
-    struct plait__list all;         /* lock: nodes */
-    struct plait__list ready;       /* lock: to be begun when there is a place */
-    struct plait__list untold;      /* lock: have ended, and plait_graph_next has not said so */
-    struct plait__list to_do, done; /* lock: of a search, empty else */
-    size_t n_left;                  /* lock: were added, and have not ended */
-    size_t n_running;               /* lock */
-    size_t n_failed;                /* lock */
+    void *nodes;               /* lock: a tree of tsearch, of keys */
+    struct plait__list all;    /* lock: nodes */
+    struct plait__list ready;  /* lock: to be begun when there is a place */
+    struct plait__list untold; /* lock: have ended, and plait_graph_next has not said so */
+    struct plait__list to_do;  /* lock: of an end that is told on, empty else */
+    size_t n_left;             /* lock: were added, and have not ended */
+    size_t n_running;          /* lock */
+    size_t n_failed;           /* lock */
     const struct plait__node *first_failed; /* lock */
     uint32_t n_changes;                     /* atomic, a futex word: one has ended, or was added */
 };
@@ -71,8 +78,7 @@ struct plait__node *plait__graph_find(const plait_graph *graph, const char *key)
 /* So too, or a new one. NULL: no memory. */
 struct plait__node *plait__graph_name(plait_graph *graph, const char *key);
 /* Would a node with those needs need itself? */
-bool plait__graph_is_circle(plait_graph *graph, struct plait__node *node,
-                            const struct plait__need *needs, size_t n);
+bool plait__graph_is_circle(struct plait__node *node, const struct plait__need *needs, size_t n);
 /* It is added: what it needs, and the rest of it, is set. Begins it if it can. */
 void plait__graph_enter(plait_graph *graph, struct plait__node *node);
 /* It is added with its value. */

@@ -31,7 +31,6 @@ int plait_graph_create_sized(plait_graph **ret, const plait_group_opts *opts, si
     plait__list_init(&graph->ready);
     plait__list_init(&graph->untold);
     plait__list_init(&graph->to_do);
-    plait__list_init(&graph->done);
     *ret = graph;
     return 0;
 }
@@ -121,7 +120,7 @@ static int add(plait_graph *graph, const plait_graph_node *from, struct parts *p
         if (need->what == NULL)
             rc = -ENOMEM;
     }
-    if (rc == 0 && plait__graph_is_circle(graph, node, parts->needs, from->n_needs))
+    if (rc == 0 && plait__graph_is_circle(node, parts->needs, from->n_needs))
         rc = -ELOOP;
     if (rc < 0)
         return rc;

@@ -351,12 +351,10 @@ void plait__subprocess_begun(void)
     plait__mutex_unlock(&all.lock);
 }
 
-/* Tasks that an earlier keeper guarded: if the new one dies at once the next start tries again.
+/* Those that an earlier keeper guarded: if the new one dies at once the next start tries again.
  * pre: the lock. */
-static void guard_again(void)
+static void guard_again(uint64_t keeper)
 {
-    uint64_t keeper = plait__keeper_generation();
-
     list_for_each (node, &all.live) {
         plait_subprocess *p = plait__list_entry(node, plait_subprocess, node);
         int rc = 0;
@@ -383,12 +381,14 @@ static void reap_left(void)
 
 void plait__subprocess_enlist(plait_subprocess *p)
 {
+    uint64_t keeper;
+
     plait__mutex_lock(&all.lock);
     reap_left();
-    p->keeper = plait__keeper_generation();
+    keeper = plait__keeper_generation();
     plait__list_push_back(&all.live, &p->node);
-    if (p->keeper > 1)
-        guard_again();
+    if (keeper > 1)
+        guard_again(keeper);
     plait__mutex_unlock(&all.lock);
 }
 

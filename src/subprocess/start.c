@@ -176,6 +176,7 @@ static plait_subprocess *create(size_t n, const plait_subprocess_opts *opts)
     p->owner = plait__self_pid();
     p->tree = opts->tree;
     p->is_detached = opts->detach;
+    p->keeper = plait__keeper_generation(); /* it may change before all are started */
     p->max_bytes = opts->max_bytes;
     p->in = p->outs[0] = p->outs[1] = -1;
     p->n = n;

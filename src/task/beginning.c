@@ -134,13 +134,12 @@ static int set_environment(const struct plait__beginning *beginning)
 void plait__beginning_set_up(struct plait__beginning *beginning, struct plait__verdict *verdict,
                              uint32_t token)
 {
-    int rc;
+    const char *step = "environment";
+    int rc = set_environment(beginning);
 
-    verdict->step = "environment";
-    rc = set_environment(beginning);
     if (rc == 0)
-        rc = plait__os_child_set_up(&beginning->setup, &verdict->step);
-    verdict->error = rc;
+        rc = plait__os_child_set_up(&beginning->setup, &step);
+    plait__verdict_set_error(verdict, rc, step);
     __atomic_store_n(&beginning->told, token, __ATOMIC_RELEASE);
     plait__os_futex_wake(&beginning->told, UINT_MAX);
     if (rc < 0)

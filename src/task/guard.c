@@ -1,8 +1,7 @@
 /* The guard of a task.
  * SPDX-License-Identifier: MIT
  *
- * What can fail is done before the task is forked, and told to the owner, who waits for a word from
- * the task or from here.
+ * What can fail is done before the task is forked, whose caller then tells the owner.
  */
 #include "task/guard.h"
 #include "family/attached.h"
@@ -29,6 +28,9 @@ static struct {
     pid_t task;
 } guard;
 
+/* SIGCONT comes when the keeper dies, whatever else has sent it: it also wakes who was stopped. */
+static const uint64_t guard_signals = UINT64_C(1) << (SIGCHLD - 1) | UINT64_C(1) << (SIGCONT - 1);
+
 static int make_gate(int ret[2])
 {
     int rc = plait__os_pipe(ret);
@@ -38,14 +40,6 @@ static int make_gate(int ret[2])
     ret[0] = plait__os_lift(ret[0]);
     ret[1] = plait__os_lift(ret[1]);
     return ret[0] < 0 ? ret[0] : ret[1] < 0 ? ret[1] : 0;
-}
-
-static void give_up(int error, const char *step)
-{
-    guard.with.verdict->error = error;
-    guard.with.verdict->step = step;
-    plait__os_channel_send(guard.with.channel, "r", 1, NULL, 0); /* else it sees us end */
-    _exit(1);
 }
 
 /* ---- the end of those below ---- */
@@ -100,23 +94,25 @@ static void end_everything(void)
 /* Nothing of the owner's stays: neither signals, nor segments, nor descriptors. */
 static void become_guard(void)
 {
-    int keep[4] = { guard.with.channel, guard.with.owner, guard.signals, guard.gate };
+    int all[4] = { guard.with.channel, guard.with.owner, guard.signals, guard.gate }, keep[4];
+    size_t n = 0;
 
     plait__os_set_process_name("plait-guard");
     plait__os_sched_short_turns();
     plait__os_lead_group();
-    plait__os_signals_own(~plait__signal_bit(SIGCHLD), plait__signal_bit(SIGCHLD));
+    plait__os_signals_own(~guard_signals, guard_signals);
     plait__attached_forget();
-    for (int i = 1; i < 4; i++) /* in ascending order */
-        for (int j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
-            int fd = keep[j];
-            keep[j] = keep[j - 1];
-            keep[j - 1] = fd;
+    for (int i = 0; i < 4; i++) /* in ascending order */
+        if (all[i] >= 0) {
+            size_t at = n++;
+            for (; at > 0 && keep[at - 1] > all[i]; at--)
+                keep[at] = keep[at - 1];
+            keep[at] = all[i];
         }
-    if (plait__os_close_all_but(keep, 4) < 0) { /* no /dev/null: 0, 1 and 2 stay */
+    if (plait__os_close_all_but(keep, n) < 0) { /* no /dev/null: 0, 1 and 2 stay */
         for (int fd = 0; fd < 3; fd++)
             close(fd);
-        plait__os_close_others(keep, 4);
+        plait__os_close_others(keep, n);
     }
 }
 
@@ -151,6 +147,11 @@ static void obey(void)
         end_everything();
 }
 
+static bool has_lost_keeper(void)
+{
+    return guard.with.keeper != 0 && getppid() != guard.with.keeper;
+}
+
 static void watch(void)
 {
     for (;;) {
@@ -160,7 +161,7 @@ static void watch(void)
             { .fd = guard.signals, .wanted = PLAIT__FD_READ },
         };
         /* nobody: where the host ignores SIGCHLD the kernel has reaped one that ended at once */
-        if (!reap() || has_died())
+        if (!reap() || has_died() || has_lost_keeper())
             end_everything();
         plait__os_poll(fds, 3, INT64_MAX); /* an error: as if all were quiet; look again */
         while (plait__os_signal_read(guard.signals) > 0)
@@ -172,7 +173,37 @@ static void watch(void)
     }
 }
 
-int plait__guard_fork(const struct plait__guard *with)
+/* What it needs. */
+static int prepare(int gate[2], const char **ret_step)
+{
+    int rc = plait__os_adopt_orphans();
+
+    *ret_step = "subreaper";
+    if (rc < 0)
+        return rc;
+    *ret_step = "guard";
+    guard.signals = plait__os_lift(plait__os_signal_fd(guard_signals));
+    if (guard.signals < 0)
+        return guard.signals;
+    if (guard.with.keeper != 0 && plait__os_die_with_parent(guard.with.keeper, SIGCONT) < 0)
+        raise(SIGKILL); /* as the keeper's tasks end with it */
+    return guard.with.has_gate ? make_gate(gate) : 0;
+}
+
+/* In the task's process. */
+static int leave(int gate[2], uint64_t blocked)
+{
+    plait__os_signals_set_blocked(blocked);
+    close(guard.signals);
+    if (guard.with.owner >= 0)
+        close(guard.with.owner);
+    if (!guard.with.has_gate)
+        return 0;
+    close(gate[1]);
+    return gate[0];
+}
+
+int plait__guard_fork(const struct plait__guard *with, const char **ret_step)
 {
     uint64_t blocked = plait__os_signals_blocked();
     int gate[2] = { -1, -1 };
@@ -180,26 +211,20 @@ int plait__guard_fork(const struct plait__guard *with)
     int rc;
 
     guard.with = *with;
-    rc = plait__os_adopt_orphans();
+    rc = prepare(gate, ret_step);
     if (rc < 0)
-        give_up(rc, "subreaper");
-    guard.signals = plait__os_lift(plait__os_signal_fd(plait__signal_bit(SIGCHLD)));
-    rc = guard.signals < 0 ? guard.signals : make_gate(gate);
-    if (rc < 0)
-        give_up(rc, "guard");
+        return rc;
+    *ret_step = "fork";
     guard.task = plait__os_fork();
     if (guard.task < 0)
-        give_up(guard.task, "fork");
+        return guard.task;
     if (guard.task == 0) {
         if (plait__os_die_with_parent(self, SIGKILL) < 0)
             _exit(1);
-        plait__os_signals_set_blocked(blocked);
-        close(guard.signals);
-        close(with->owner);
-        close(gate[1]);
-        return gate[0];
+        return leave(gate, blocked);
     }
-    close(gate[0]);
+    if (gate[0] >= 0)
+        close(gate[0]);
     guard.gate = gate[1];
     become_guard();
     watch();

@@ -43,8 +43,11 @@ struct plait__command_end {
     bool timed_out;
 };
 
-/* Makes sure that there is a keeper. PLAIT_ETHREADS, or -errno. */
+/* Makes sure that there is a keeper. Beside other threads it is the program again, up to plait_init;
+ * PLAIT_ETHREADS: that was not called. -errno. From any thread. */
 int plait__keeper_start(void);
+/* The same of one that is a fork of this process, if there is none yet. */
+int plait__keeper_start_forked(void);
 /* Is there one, as far as we know? */
 bool plait__keeper_is_there(void);
 pid_t plait__keeper_pid(void);
@@ -97,13 +100,16 @@ struct plait__forked {
     int pidfd;
     uint64_t keeper; /* its generation */
     uint32_t token;  /* what its order must say for it to begin */
+    int guard;       /* a channel to its guard; -1: it has none */
 };
 
 struct keeper_task;
 /* Has the keeper fork a task, which waits for its order's word. Makes a keeper, or a new one if the
  * old one is dead. PLAIT_EKEEPER: the new one died as well; PLAIT_ETHREADS; -EBUSY: there is a keeper,
  * busy with commands, that knows nothing of the family's heap; -errno. After PLAIT_EKEEPER, or when
- * ret->pid is not 0, there may be a process that looks at the order still. */
+ * ret->pid is not 0, there may be a process that looks at the order still. One with a guard, which
+ * writes there until it has ended, is not tried again with the same order: PLAIT_EKEEPER, and the next
+ * keeper is there. */
 int plait__keeper_fork(const struct keeper_task *task, struct plait__forked *ret);
 /* Asks the kernel whether the keeper has died; if so, it is buried. False: it lives. */
 bool plait__keeper_has_died(void);

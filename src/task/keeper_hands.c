@@ -30,11 +30,16 @@ enum {
 /* ---- its death ---- */
 
 /* It is dead: the commands that it ran are lost, which plait__keeper_next says. */
-static int replace(void)
+static void lose(void)
 {
     plait__keeper.has_lost = plait__keeper.has_lost || plait__keeper.n_running > 0;
     plait__keeper_bury();
-    return plait__keeper_start();
+}
+
+static int replace(void)
+{
+    lose();
+    return plait__keeper_need();
 }
 
 static bool bury_if_dead(void)
@@ -45,8 +50,7 @@ static bool bury_if_dead(void)
         return true;
     if (plait__os_poll(&dead, 1, 0) <= 0)
         return false;
-    plait__keeper.has_lost = plait__keeper.has_lost || plait__keeper.n_running > 0;
-    plait__keeper_bury();
+    lose();
     return true;
 }
 
@@ -76,7 +80,7 @@ static int send_guard(pid_t pid, int pidfd, uint64_t mark)
 
 static int guard(pid_t pid, int pidfd, uint64_t mark)
 {
-    int rc = plait__keeper_start();
+    int rc = plait__keeper_need();
 
     if (rc < 0)
         return rc;
@@ -110,7 +114,7 @@ static int start_with_heap(void)
     int rc = plait__member_join();
 
     if (rc == 0)
-        rc = plait__keeper_start();
+        rc = plait__keeper_need();
     if (rc < 0 || plait__keeper.knows_family)
         return rc;
     if (plait__keeper.n_running > 0)
@@ -119,21 +123,32 @@ static int start_with_heap(void)
     if (rc > 1)
         return PLAIT_ETHREADS;
     plait__keeper_bye();
-    rc = plait__keeper_start();
+    rc = plait__keeper_need();
     return rc == 0 && !plait__keeper.knows_family ? -ENOMEM : rc;
+}
+
+/* Its workers would not find the program as it is in one that was executed: a crew names its functions
+ * by their addresses, and pools promise the memory of the program. */
+static int start_for_crews(void)
+{
+    int rc = plait__keeper_need_forked();
+
+    rc = rc < 0 ? rc : start_with_heap();
+    return rc == 0 && plait__keeper.is_executed ? PLAIT_ETHREADS : rc;
 }
 
 static int hand_crew_over(struct plait__crew *crew, int out, int err)
 {
     struct keeper_request take = { .verb = KEEPER_CREW, .id = (uint64_t)(uintptr_t)crew };
     int fds[2] = { out, err };
-    int rc = start_with_heap();
+    int rc = start_for_crews();
 
     if (rc == 0)
         rc = plait__keeper_send(&take, sizeof take, fds, 2, PLAIT_FOREVER);
     if (rc != PLAIT_EKEEPER)
         return rc;
-    rc = replace();
+    lose();
+    rc = start_for_crews();
     return rc < 0 ? rc : plait__keeper_send(&take, sizeof take, fds, 2, PLAIT_FOREVER);
 }
 
@@ -168,7 +183,7 @@ int plait__keeper_open_channel(void)
     int rc;
 
     plait__mutex_lock(&plait__keeper.lock);
-    rc = plait__keeper_start();
+    rc = plait__keeper_need();
     rc = rc < 0 ? rc : plait__os_dup_above(plait__keeper.channel, 3);
     plait__mutex_unlock(&plait__keeper.lock);
     return rc;
@@ -214,7 +229,7 @@ static int open_tasks(void)
     return rc < 0 ? rc : 0;
 }
 
-static int send_task(struct keeper_task *task)
+static int send_task(struct keeper_task *task, int guard)
 {
     int fds[PLAIT__CHANNEL_FDS], rc;
     size_t n = 0;
@@ -226,6 +241,8 @@ static int send_task(struct keeper_task *task)
         }
     for (size_t i = 0; i < task->n_keep; i++) /* there is room for KEEPER_TASK_KEEPS */
         fds[n++] = task->order->beginning->setup.keep[i];
+    if (task->tree)
+        fds[n++] = guard;
     rc = plait__os_channel_send(plait__keeper.tasks, task, sizeof *task, fds, n);
     return rc == -EPIPE || rc == -ECONNRESET ? PLAIT_EKEEPER : rc;
 }
@@ -256,6 +273,37 @@ static int hear_of_task(struct plait__forked *ret)
     return 0;
 }
 
+/* Our end is in ret->guard, the guard's comes back. */
+static int open_guard(struct plait__forked *ret)
+{
+    int channel[2];
+    int rc = plait__os_channel(channel);
+
+    if (rc < 0)
+        return rc;
+    ret->guard = plait__os_lift(channel[0]); /* 0 to 2 get other meanings in children */
+    if (ret->guard >= 0)
+        return channel[1];
+    close(channel[1]);
+    return ret->guard;
+}
+
+static int send_and_hear(struct keeper_task *task, struct plait__forked *ret)
+{
+    int guard = task->tree ? open_guard(ret) : -1;
+    int rc = task->tree && guard < 0 ? guard : send_task(task, guard);
+
+    if (guard >= 0)
+        close(guard);
+    if (rc == 0)
+        rc = hear_of_task(ret);
+    if (rc < 0 && ret->guard >= 0) {
+        close(ret->guard);
+        ret->guard = -1;
+    }
+    return rc;
+}
+
 static int fork_once(struct keeper_task *task, struct plait__forked *ret)
 {
     int rc = start_with_heap();
@@ -265,9 +313,7 @@ static int fork_once(struct keeper_task *task, struct plait__forked *ret)
     task->token = (uint32_t)plait__keeper.generation;
     task->ignored = plait__keeper.ignored;
     if (rc == 0)
-        rc = send_task(task);
-    if (rc == 0)
-        rc = hear_of_task(ret);
+        rc = send_and_hear(task, ret);
     if (rc < 0)
         return rc;
     ret->keeper = plait__keeper.generation;
@@ -280,13 +326,13 @@ int plait__keeper_fork(const struct keeper_task *task, struct plait__forked *ret
     struct keeper_task ours = *task;
     int rc;
 
-    *ret = (struct plait__forked){ .pidfd = -1 };
+    *ret = (struct plait__forked){ .pidfd = -1, .guard = -1 };
     plait__mutex_lock(&plait__keeper.lock);
     rc = fork_once(&ours, ret);
     if (rc == PLAIT_EKEEPER) {
         rc = replace();
         if (rc == 0)
-            rc = fork_once(&ours, ret);
+            rc = task->tree ? PLAIT_EKEEPER : fork_once(&ours, ret);
     }
     plait__mutex_unlock(&plait__keeper.lock);
     return rc;

@@ -23,10 +23,11 @@ struct plait__keeper_link {
     int channel;
     int tasks; /* lock: the channel of keeper_tasks.h; 0: there is none yet */
     uint64_t id;
-    uint64_t generation; /* counts the keepers of this process */
+    uint64_t generation; /* lock to write, atomic: counts the keepers of this process */
     uint64_t ignored;    /* signals that were ignored when the first keeper was made */
     bool knows_ignored;
     bool knows_family; /* it has the family's heap */
+    bool is_executed;  /* it is the program again, not a fork of it: addresses differ */
     size_t n_running;  /* commands whose end we have not been told */
     bool has_lost;     /* some of them died with a keeper, and plait__keeper_next has not said so */
     /* between the threads that put something in its hands; commands are run by one thread, in a
@@ -36,6 +37,10 @@ struct plait__keeper_link {
 
 extern struct plait__keeper_link plait__keeper;
 
+/* Makes sure that there is a keeper. PLAIT_ETHREADS, or -errno. pre: the lock. */
+int plait__keeper_need(void);
+/* The same of one that is a fork, unless there is one. pre: the lock. */
+int plait__keeper_need_forked(void);
 /* For commands: whose cost would grow by that of a heap that they do not need. */
 int plait__keeper_start_without_heap(void);
 /* The keeper is dead or of no use: reaps it, kills what it ran. */

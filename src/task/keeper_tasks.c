@@ -9,6 +9,7 @@
 #include "os/signal.h"
 #include "os/thread.h"
 #include "task/beginning.h"
+#include "task/guard.h"
 #include "task/order.h"
 #include "task/process_start.h"
 
@@ -107,9 +108,26 @@ static void begin(const struct keeper_task *task, pid_t keeper)
         _exit(1);
 }
 
+/* Returns in the task's process: the guard, whose child it is. */
+static pid_t become_guard(const struct keeper_task *task, int channel, pid_t keeper)
+{
+    struct plait__verdict *verdict = &task->order->verdict;
+    const struct plait__guard guard = {
+        .channel = channel, .owner = -1, .keeper = keeper, .verdict = verdict
+    };
+
+    const char *step = "";
+    int rc = plait__guard_fork(&guard, &step);
+
+    plait__process_tell(channel, verdict, rc, step);
+    return getppid();
+}
+
 static void live(const struct keeper_task *task, int *fds, size_t n_fds, pid_t keeper)
 {
-    if (plait__os_die_with_parent(keeper, SIGKILL) < 0)
+    if (task->tree)
+        keeper = become_guard(task, fds[--n_fds], keeper);
+    else if (plait__os_die_with_parent(keeper, SIGKILL) < 0)
         _exit(1);
     set_descriptors(task, fds, n_fds);
     if (task->in_group)
@@ -191,7 +209,7 @@ void plait__kept_tasks_read(void)
         kept.channel = -1;
         return;
     }
-    answer(n_fds == (size_t)__builtin_popcount(task.has) + task.n_keep
+    answer(n_fds == (size_t)__builtin_popcount(task.has) + task.n_keep + (task.tree ? 1 : 0)
                ? fork_task(&task, fds, n_fds)
                : -EMFILE);
     for (size_t i = 0; i < n_fds; i++)

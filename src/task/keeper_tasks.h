@@ -19,7 +19,7 @@
 struct plait__order;
 
 enum {
-    KEEPER_TASK_KEEPS = PLAIT__CHANNEL_FDS - 3
+    KEEPER_TASK_KEEPS = PLAIT__CHANNEL_FDS - 3 /* with a guard one less */
 };
 
 struct keeper_task {
@@ -30,6 +30,7 @@ struct keeper_task {
     pid_t group;                /* the owner's process group */
     int fds[3];                 /* of the owner: become 0, 1 and 2; what is not open is /dev/null */
     bool in_group;              /* it begins in `group` */
+    bool tree;                  /* it has a guard, whose channel comes along as the last one */
     uint32_t n_keep;            /* those of its beginning come along too, behind the others */
 };
 

@@ -158,12 +158,19 @@ static void give_up(plait_task *task)
     plait__sleeper_set_current(self);
 }
 
+/* May what the task writes to be used again? A guard that was killed could not see the end of it. */
+static bool is_let_go(const plait_task *task)
+{
+    return task->guard < 0 || task->verdict->error < 0 ||
+           __atomic_load_n(&task->verdict->has_died, __ATOMIC_ACQUIRE) != 0;
+}
+
 static void fini(plait_task *task)
 {
     bool is_ours = task->owner == plait__self_pid();
 
     /* in a forked child the verdict is the parent's business */
-    if (task->verdict != NULL && plait__task_has_ended(task) && is_ours) {
+    if (task->verdict != NULL && plait__task_has_ended(task) && is_ours && is_let_go(task)) {
         if (task->order != NULL)
             plait__order_free(task->order);
         else

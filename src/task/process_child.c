@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 enum {
-    LOOK_NS = 50 * 1000 * 1000 /* at the gate, from one look for the parent to the next */
+    LOOK_NS = 50 * 1000 * 1000, /* at the gate, from one look for the parent to the next */
+    BLIND_NS = 500 * 1000       /* the same, where a limit of no descriptors lets nobody poll */
 };
 
 /* Waits for the byte that opens the gate. False: it never comes. Its end alone does not say so where
@@ -34,13 +35,13 @@ static bool wait_at(int gate, pid_t parent, bool must_look)
     char go;
 
     for (;;) {
-        if (must_look)
-            plait__os_poll(&fd, 1, plait__os_now_ns() + LOOK_NS);
-        if (must_look && fd.ready == 0) {
-            if (getppid() != parent)
-                return false;
+        int rc = must_look ? plait__os_poll(&fd, 1, plait__os_now_ns() + LOOK_NS) : 1;
+        if (rc <= 0 && getppid() != parent)
+            return false;
+        if (rc == 0 || rc == -EINTR)
             continue;
-        }
+        if (rc < 0)
+            plait__os_poll(NULL, 0, plait__os_now_ns() + BLIND_NS);
         ssize_t n = read(gate, &go, 1);
         if (n >= 0 || (errno != EINTR && errno != EAGAIN))
             return n == 1;
@@ -60,11 +61,24 @@ void plait__process_close_others(const int *keep, size_t n)
     has_closed_others = true;
 }
 
+void plait__process_tell(int channel, struct plait__verdict *verdict, int error, const char *step)
+{
+    int rc;
+
+    plait__verdict_set_error(verdict, error < 0 ? error : 0, step);
+    verdict->pid = getpid();
+    while ((rc = plait__os_channel_send(channel, "r", 1, NULL, 0)) == -EAGAIN)
+        plait__os_poll(NULL, 0, 0); /* the kernel is out of memory */
+    if (rc < 0 || error < 0)
+        _exit(1);
+}
+
 /* Does what the options say, and tells how it went. */
 static void set_up(struct plait__start *start, int gate)
 {
     const plait_process_opts *opts = start->opts->process;
     struct plait__verdict *verdict = start->task->verdict;
+    const char *step = "";
     int rc = 0;
 
     if (opts != NULL) {
@@ -72,17 +86,27 @@ static void set_up(struct plait__start *start, int gate)
         plait__child_plan_keep(&start->plan, gate);
         if (plait__family() != NULL && plait__family()->shared.fd >= 3)
             plait__child_plan_keep(&start->plan, plait__family()->shared.fd);
-        rc = plait__os_child_set_up(&start->plan.setup, &verdict->step);
+        rc = plait__os_child_set_up(&start->plan.setup, &step);
         has_closed_others = has_closed_others || opts->close_fds;
         if (opts->environment != NULL)
             plait__os_set_environment(opts->environment);
     }
-    verdict->error = rc;
-    verdict->pid = getpid();
-    while ((rc = plait__os_channel_send(start->gate[0], "r", 1, NULL, 0)) == -EAGAIN)
-        plait__os_poll(NULL, 0, 0); /* the kernel is out of memory */
-    if (rc < 0 || verdict->error < 0)
-        _exit(1);
+    plait__process_tell(start->gate[0], verdict, rc, step);
+}
+
+/* The gate of the task, in its process. */
+static int fork_guarded(const struct plait__start *start)
+{
+    struct plait__verdict *verdict = start->task->verdict;
+    const struct plait__guard guard = {
+        .channel = start->gate[0], .owner = start->owner, .verdict = verdict, .has_gate = true
+    };
+    const char *step = "";
+    int gate = plait__guard_fork(&guard, &step);
+
+    if (gate < 0)
+        plait__process_tell(start->gate[0], verdict, gate, step);
+    return gate;
 }
 
 /* From the fork to the function: at the gate. */
@@ -94,8 +118,7 @@ static void pass_gate(struct plait__start *start)
 
     close(start->gate[1]);
     if (has_guard) {
-        gate = plait__guard_fork(&(struct plait__guard){
-            .channel = start->gate[0], .owner = start->owner, .verdict = start->task->verdict });
+        gate = fork_guarded(start);
         parent = getppid();
     }
     plait__task_enter_process(start->task);

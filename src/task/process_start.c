@@ -73,20 +73,18 @@ static void close_if_open(int fd)
 /* Tasks that an earlier keeper guarded. If the new one dies at once the next start tries again. */
 static void guard_again(plait_task *task)
 {
-    if (task->guard < 0 && !task->is_kept && task->keeper != plait__keeper_generation() &&
+    uint64_t now = plait__keeper_generation();
+
+    if (task->guard < 0 && !task->is_kept && task->keeper != now &&
         plait__keeper_guard((pid_t)task->id, task->pidfd) == 0)
-        task->keeper = plait__keeper_generation();
+        task->keeper = now;
 }
 
 /* Registers the child with the keeper. */
 static int have_guarded(plait_task *task, pid_t pid)
 {
-    int rc = plait__keeper_guard(pid, task->pidfd);
-
-    if (rc < 0)
-        return rc;
-    task->keeper = plait__keeper_generation();
-    return 0;
+    task->keeper = plait__keeper_generation(); /* before: at worst it is guarded once more */
+    return plait__keeper_guard(pid, task->pidfd);
 }
 
 void plait__process_guard_again(void)
@@ -95,12 +93,9 @@ void plait__process_guard_again(void)
         plait__task_each_process(guard_again);
 }
 
-/* Waits until the child has set itself up, or says why not. One that was killed meanwhile has been
- * started: its end is told as that of any other. */
-static int wait_until_told(struct plait__start *start)
+int plait__process_hear(const plait_task *task, int channel)
 {
-    plait_task *task = start->task;
-    struct plait__fd fds[2] = { { .fd = start->gate[1], .wanted = PLAIT__FD_READ },
+    struct plait__fd fds[2] = { { .fd = channel, .wanted = PLAIT__FD_READ },
                                 { .fd = task->pidfd, .wanted = PLAIT__FD_READ } };
     int none[PLAIT__CHANNEL_FDS];
     size_t n_none;
@@ -109,7 +104,7 @@ static int wait_until_told(struct plait__start *start)
 
     for (;;) {
         bool has_ended = fds[1].ready != 0; /* looked at before the word: what it said is there */
-        n = plait__os_channel_recv(start->gate[1], &word, 1, none, &n_none);
+        n = plait__os_channel_recv(channel, &word, 1, none, &n_none);
         if (n != -EAGAIN || has_ended)
             break;
         plait__os_poll(fds, 2, INT64_MAX); /* not for long: no cancel */
@@ -145,15 +140,16 @@ static int let_go(struct plait__start *start, pid_t pid)
     task->pidfd = rc;
     rc = start->opts->tree ? 0 : have_guarded(task, pid);
     if (rc == 0 && start->is_told)
-        rc = wait_until_told(start);
+        rc = plait__process_hear(task, start->gate[1]);
     if (rc < 0)
         return rc;
     task->oom_kills = plait__os_oom_kills_lately();
     plait__process_guard_again();
     open_gate(start);
+    if (task->verdict->pid != 0) /* else there is no guard, or it was killed and there is no task */
+        pid = task->verdict->pid;
     /* relaxed: nobody else has the handle yet */
-    __atomic_store_n(&task->id, (uint32_t)(start->opts->tree ? task->verdict->pid : pid),
-                     __ATOMIC_RELAXED);
+    __atomic_store_n(&task->id, (uint32_t)pid, __ATOMIC_RELAXED);
     return 0;
 }
 

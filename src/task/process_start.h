@@ -38,6 +38,15 @@ bool plait__process_has_closed_others(void);
 /* plait__os_close_others in such a one. */
 void plait__process_close_others(const int *keep, size_t n);
 
+struct plait__verdict;
+
+/* In the new process: that it has set itself up, or -errno of what failed at that step; then
+ * it does not return. */
+void plait__process_tell(int channel, struct plait__verdict *verdict, int error, const char *step);
+/* Waits until that is said, at the other end. 0, or the error, which the log has. One that was killed
+ * meanwhile has been started: its end is told as that of any other. */
+int plait__process_hear(const plait_task *task, int channel);
+
 /* The life of the process, or of its guard. */
 void plait__process_live(struct plait__start *start) __attribute__((noreturn));
 

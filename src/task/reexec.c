@@ -7,8 +7,11 @@
 #include "os/child.h"
 #include "os/fd.h"
 #include "os/packet.h"
+#include "os/pidfd.h"
 #include "os/process.h"
+#include "task/guard.h"
 #include "task/keeper.h"
+#include "task/keeper_wire.h"
 #include "task/order.h"
 
 #include <plait/error.h>
@@ -23,6 +26,10 @@
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x706c616974726531)
+
+/* The program's file, by a path that nobody else writes so: the kernel leaves it where a new process can
+ * see it, and no constructor loses it with the environment. */
+#define PROGRAM "/proc/self/./exe"
 
 /* ---- what the program was started with ---- */
 
@@ -92,8 +99,18 @@ static int lift(int fd)
     return copy;
 }
 
+/* What belongs to the task is not for the guard. */
+static void set_guarded(struct plait__reexec_message *message, struct plait__child_setup *setup)
+{
+    message->tree = true;
+    message->new_group = setup->new_group;
+    message->new_session = setup->new_session;
+    setup->new_group = setup->new_session = false;
+}
+
 /* Our end, with the message on its way, and theirs; both above what 0, 1 and 2 mean. */
-static int open_channel(int channel[2], const struct plait__reexec *what)
+static int open_channel(int channel[2], const struct plait__reexec *what,
+                        struct plait__child_setup *setup)
 {
     struct plait__reexec_message message;
     int rc = plait__os_channel(channel);
@@ -104,9 +121,15 @@ static int open_channel(int channel[2], const struct plait__reexec *what)
     channel[1] = lift(channel[1]);
     rc = channel[0] < 0 ? channel[0] : channel[1] < 0 ? channel[1] : 0;
     sign(&message);
-    message.shared = plait__family()->shared;
+    message.shared.fd = -1;
+    if (plait__family() != NULL)
+        message.shared = plait__family()->shared;
     message.order = what->order;
     message.owner = getpid();
+    if (what->tree)
+        set_guarded(&message, setup);
+    message.owner_pidfd = what->owner_pidfd;
+    message.keeper_id = what->keeper_id;
     if (rc == 0)
         rc = plait__os_channel_send(channel[0], &message, sizeof message, NULL, 0);
     if (rc < 0)
@@ -137,9 +160,10 @@ static char **make_environment(char *const *from, char *ours)
 }
 
 struct first {
-    int keeper;
-    int stays[2]; /* what the exec shall not close */
-    char *pid;    /* where in the environment the child writes who it is */
+    int keeper;   /* -1: it is not told */
+    int stays[3]; /* what the exec shall not close */
+    int n_stays;
+    char *pid; /* where in the environment the child writes who it is */
 };
 
 /* So that the process which was meant knows itself, and its children do not take themselves for it. */
@@ -160,11 +184,11 @@ static int do_first(void *arg)
 {
     const struct first *first = arg;
 
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < first->n_stays; i++)
         if (fcntl(first->stays[i], F_SETFD, 0) < 0)
             return -errno;
     write_pid(first->pid);
-    return plait__keeper_guard_self(first->keeper, 0);
+    return first->keeper >= 0 ? plait__keeper_guard_self(first->keeper, 0) : 0;
 }
 
 /* With all that has to be given back again. */
@@ -179,7 +203,7 @@ static pid_t spawn(struct plait__spawn *spawn, struct plait__child_plan *plan, s
     environment = make_environment(spawn->envp, ours);
     spawn->stack = plait__os_spawn_stack();
     spawn->envp = environment;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < first->n_stays; i++)
         plait__child_plan_keep(plan, first->stays[i]);
     plan->setup.keep_at_exec = true;
     spawn->child = plan->setup;
@@ -190,24 +214,36 @@ static pid_t spawn(struct plait__spawn *spawn, struct plait__child_plan *plan, s
     return pid;
 }
 
+static struct first prepare(const struct plait__reexec *what, int channel)
+{
+    struct first first = { .keeper = what->keeper, .stays = { channel }, .n_stays = 1 };
+
+    if (plait__family() != NULL && plait__family()->shared.fd >= 0)
+        first.stays[first.n_stays++] = plait__family()->shared.fd;
+    if (what->owner_pidfd > 0)
+        first.stays[first.n_stays++] = what->owner_pidfd;
+    return first;
+}
+
 pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret_pidfd)
 {
-    const plait_process_opts none = { 0 };
+    const plait_process_opts none = { .close_fds = what->order == NULL };
     struct plait__child_plan plan;
     const char *step = "options";
     int channel[2];
     pid_t pid = plait__child_plan_make(&plan, what->opts != NULL ? what->opts : &none, &step);
 
     if (pid == 0) {
-        pid = open_channel(channel, what);
+        pid = open_channel(channel, what, &plan.setup);
         if (pid == 0) {
-            struct first first = { .keeper = what->keeper,
-                                   .stays = { channel[1], plait__family()->shared.fd } };
-            struct plait__spawn this_program = { .file = "/proc/self/exe",
+            struct first first = prepare(what, channel[1]);
+            struct plait__spawn this_program = { .file = PROGRAM,
                                                  .argv = arguments,
                                                  .envp = environ,
+                                                 .dies_with_parent = what->tree,
                                                  .has_handlers = true,
                                                  .ret_pidfd = ret_pidfd,
+                                                 .is_orphan = what->order == NULL,
                                                  .first = do_first,
                                                  .first_arg = &first };
             if (what->opts != NULL && what->opts->environment != NULL)
@@ -228,6 +264,21 @@ pid_t plait__reexec(const struct plait__reexec *what, int *ret_channel, int *ret
 }
 
 /* ---- in the new process ---- */
+
+/* In a task that has a guard: what this had to hand on to it. */
+static struct {
+    struct plait__reexec_message message;
+    pid_t task; /* it alone */
+    int channel;
+} handed;
+
+/* Was this program executed as one that is to be something? */
+static bool was_executed_for_it(void)
+{
+    const char *path = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+
+    return path != NULL && strcmp(path, PROGRAM) == 0;
+}
 
 /* Is it this very process that was spawned? Its channel. */
 static bool was_spawned(int *ret_channel)
@@ -255,8 +306,11 @@ static int look_at_message(int channel, struct plait__reexec_message *ret)
         plait__os_packet_recv(channel, &packet, PLAIT__PACKET_LOOK) == (ssize_t)sizeof *ret &&
         ret->magic == MAGIC && ret->bytes == sizeof *ret;
 
-    return is_one && ret->owner == getppid() && plait__os_channel_maker(channel) == ret->owner ? 0
-                                                                                               : -1;
+    /* a keeper is nobody's child, and sees itself whether its owner is dead */
+    return is_one && (ret->order == NULL || ret->owner == getppid()) &&
+                   plait__os_channel_maker(channel) == ret->owner
+               ? 0
+               : -1;
 }
 
 /* One that is left unread would break the channel when we close it. */
@@ -270,34 +324,127 @@ static void take_message(int channel)
 
 static int adopt(const struct plait__reexec_message *message)
 {
-    int rc = is_of_this_build(message) ? plait__family_adopt(&message->shared) : -ESTALE;
+    int rc = is_of_this_build(message) ? 0 : -ESTALE;
 
-    if (rc == 0 && fcntl(message->shared.fd, F_SETFD, FD_CLOEXEC) < 0)
+    if (rc == 0 && message->shared.fd >= 0)
+        rc = plait__family_adopt(&message->shared);
+    if (rc == 0 && message->shared.fd >= 0 && fcntl(message->shared.fd, F_SETFD, FD_CLOEXEC) < 0)
         rc = -errno;
-    return rc == 0 ? plait__order_check(message->order) : rc;
+    return rc;
+}
+
+/* Returns in the task. */
+static void become_guard(int channel, int owner)
+{
+    const struct plait__guard guard = { .channel = channel,
+                                        .owner = owner,
+                                        .verdict = &handed.message.order->verdict };
+    const char *step;
+    int32_t answer = owner < 0 ? owner : plait__guard_fork(&guard, &step);
+
+    if (answer < 0) {
+        plait__os_channel_send(channel, &answer, sizeof answer, NULL, 0);
+        _exit(1);
+    }
+}
+
+/* The process that was started to be a guard is it from here on: nothing of the program has run in it.
+ * Who else was spawned goes on to plait_init. */
+__attribute__((constructor(101))) static void fork_task(void)
+{
+    struct plait__reexec_message *message = &handed.message;
+    int channel, owner;
+    int32_t answer;
+
+    if (!was_spawned(&channel) || plait__reexec_is_privileged() ||
+        look_at_message(channel, message) < 0 || !message->tree)
+        return;
+    take_message(channel);
+    fcntl(channel, F_SETFD, FD_CLOEXEC);
+    answer = adopt(message);
+    owner = answer < 0 ? answer : plait__os_lift(plait__os_pidfd_open(message->owner));
+    if (plait__os_die_with_parent(message->owner, 0) < 0) /* it has died; from now on we watch it */
+        _exit(1);
+    become_guard(channel, owner);
+    if ((message->new_session && setsid() < 0) ||
+        (message->new_group && !message->new_session && setpgid(0, 0) < 0))
+        _exit(1);
+    handed.channel = channel;
+    handed.task = getpid();
+}
+
+/* 0, and what this process is to be; -1: nothing. It has the family then, or *ret_answer says why not. */
+static int take_order(struct plait__reexec_message *ret, int *ret_channel, int32_t *ret_answer)
+{
+    if (handed.task == getpid()) {
+        *ret = handed.message;
+        *ret_channel = handed.channel;
+        *ret_answer = 0;
+        return 0;
+    }
+    if (plait__reexec_is_privileged() || look_at_message(*ret_channel, ret) < 0)
+        return -1;
+    take_message(*ret_channel);
+    *ret_answer = adopt(ret);
+    return 0;
+}
+
+static void become_task(const struct plait__reexec_message *message, int channel, int32_t answer)
+{
+    if (answer == 0)
+        answer = plait__order_check(message->order);
+    if (answer == 0)
+        message->order->verdict.pid = getpid();
+    if (plait__os_channel_send(channel, &answer, sizeof answer, NULL, 0) < 0 || answer < 0)
+        _exit(1);
+    close(channel);
+    if (plait__order_await(message->order, PLAIT__REEXEC_TOKEN) < 0)
+        _exit(1);
+    plait__order_live(message->order);
+}
+
+static void become_keeper(const struct plait__reexec_message *message, int channel, int32_t answer)
+{
+    struct keeper_event failed = { .word = KEEPER_READY, .start_error = -answer };
+
+    if (answer == 0 && (fcntl(channel, F_SETFD, FD_CLOEXEC) < 0 ||
+                        fcntl(message->owner_pidfd, F_SETFD, FD_CLOEXEC) < 0))
+        failed.start_error = errno;
+    if (failed.start_error == 0)
+        plait__keeper_main(channel, message->owner_pidfd, message->keeper_id);
+    plait__os_channel_send(channel, &failed, sizeof failed, NULL, 0);
+    _exit(1);
+}
+
+/* Nobody told what: its constructors have lost the environment, or it is a child of theirs. */
+static void end_nameless(void)
+{
+    plait__log(PLAIT_LOG_ERROR, "a spawned process does not find PLAIT_SPAWN in its environment in "
+                                "plait_init: it ends, and does not run main a second time");
+    _exit(1);
 }
 
 void plait__reexec_enter(void)
 {
+    static bool has_entered; /* also in the children of what it has become */
     struct plait__reexec_message message;
     int channel;
     int32_t answer;
 
-    if (!was_spawned(&channel))
+    if (handed.task != getpid() && !was_spawned(&channel)) {
+        if (!has_entered && was_executed_for_it())
+            end_nameless();
         return;
+    }
+    has_entered = true;
     /* from here on we are what the message says, or nothing. Never the program from its beginning:
      * it would do once more what it has done, and spawn again. A stranger commands no program that
      * has the privileges of its file: that one is nothing */
-    if (plait__reexec_is_privileged() || look_at_message(channel, &message) < 0)
+    if (take_order(&message, &channel, &answer) < 0)
         _exit(1);
     unsetenv("PLAIT_SPAWN");
-    take_message(channel);
     plait__os_set_own_name();
-    answer = adopt(&message);
-    if (plait__os_channel_send(channel, &answer, sizeof answer, NULL, 0) < 0 || answer < 0)
-        _exit(1);
-    close(channel);
-    if (plait__order_await(message.order, PLAIT__REEXEC_TOKEN) < 0)
-        _exit(1);
-    plait__order_live(message.order);
+    if (message.order == NULL)
+        become_keeper(&message, channel, answer);
+    become_task(&message, channel, answer);
 }

@@ -38,12 +38,16 @@ static void say_failed(const plait_task *task, const char *step, int error)
 static int hear_of_beginning(plait_task *task, uint32_t token)
 {
     struct plait__verdict *verdict = task->verdict;
-    int rc;
+    int rc = task->guard >= 0 ? plait__process_hear(task, task->guard) : 0;
 
-    if (!plait__beginning_await(task->order->beginning, token, task->pidfd) || verdict->error == 0)
-        return 0; /* one that was killed meanwhile was started: its outcome says so */
-    rc = verdict->error;
-    say_failed(task, verdict->step, rc);
+    if (rc == 0) {
+        if (task->order->beginning == NULL ||
+            !plait__beginning_await(task->order->beginning, token, task->pidfd) ||
+            verdict->error == 0)
+            return 0; /* one that was killed meanwhile was started: its outcome says so */
+        rc = verdict->error;
+        say_failed(task, verdict->step, rc);
+    }
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->was_asked, 1, __ATOMIC_RELAXED);
     task->ops->give_up(task);
@@ -69,13 +73,17 @@ static int start(plait_task *task, struct keeper_task *asked)
     task->verdict = &request.order->verdict;
     task->is_kept = true;
     task->pidfd = forked.pidfd;
+    task->guard = forked.guard;
     task->oom_kills = plait__os_oom_kills_lately();
     task->keeper = forked.keeper;
     /* relaxed: nobody else has the handle yet */
     __atomic_store_n(&task->id, (uint32_t)forked.pid, __ATOMIC_RELAXED);
-    rc = task->order->beginning != NULL ? hear_of_beginning(task, forked.token) : 0;
+    rc = hear_of_beginning(task, forked.token);
     if (rc < 0)
         return rc;
+    if (forked.guard >= 0 &&
+        task->verdict->pid != 0) /* 0: it was killed before it could say that */
+        __atomic_store_n(&task->id, (uint32_t)task->verdict->pid, __ATOMIC_RELAXED);
     plait__process_guard_again();
     plait__order_go(task->order, forked.token);
     return 0;
@@ -87,8 +95,9 @@ static int start_with(plait_task *task, const plait_task_opts *opts,
     const struct plait__child_setup *setup = &plan->setup;
     struct keeper_task request = { .group = getpgrp(),
                                    .in_group = !setup->new_group && !setup->new_session,
+                                   .tree = opts->tree,
                                    .n_keep = (uint32_t)setup->n_keep };
-    int rc = setup->n_keep > KEEPER_TASK_KEEPS ? -ENOTSUP : 0;
+    int rc = setup->n_keep + (opts->tree ? 1 : 0) > KEEPER_TASK_KEEPS ? -ENOTSUP : 0;
 
     for (int fd = 0; fd < 3; fd++)
         request.fds[fd] = setup->fds[fd] > 0 ? setup->fds[fd] : fd;
@@ -114,6 +123,9 @@ int plait__forkserver_start(plait_task *task, const plait_task_opts *opts)
     if (rc < 0)
         say_failed(task, step, rc);
     else
+        rc = start_with(task, opts, &plan);
+    if (rc == PLAIT_EKEEPER &&
+        opts->tree) /* with another order: a guard may write to that one still */
         rc = start_with(task, opts, &plan);
     plait__child_plan_fini(&plan);
     return rc;

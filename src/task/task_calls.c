@@ -37,15 +37,15 @@ int plait_init(int *argc, char ***argv)
 
 /* ---- start, join, end ---- */
 
-/* Before the first thread: after it, no keeper could be made any more. */
+/* Before the first thread: after it, no keeper could be forked any more. */
 static int keep_before_threads(void)
 {
-    int rc = is_inited && !plait__keeper_is_there() ? plait__keeper_start() : 0;
+    int rc = is_inited ? plait__keeper_start_forked() : 0;
 
     return rc == PLAIT_ETHREADS ? 0 : rc; /* the host has threads of its own already */
 }
 
-/* What another kind than a process does not have, and what one that is no fork does not. */
+/* What another kind than a process does not have. */
 static int check_opts(plait_kind kind, const plait_task_opts *opts)
 {
     if (opts->method > PLAIT_START_FORKSERVER)
@@ -54,9 +54,7 @@ static int check_opts(plait_kind kind, const plait_task_opts *opts)
         return -EINVAL;
     if (kind != PLAIT_PROCESS)
         return opts->method != 0 || opts->tree || opts->process != NULL ? -ENOTSUP : 0;
-    plait_start_method method = opts->method != 0 ? opts->method : plait_get_start_method();
-
-    return opts->tree && method != PLAIT_START_FORK ? -ENOTSUP : 0;
+    return 0;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */

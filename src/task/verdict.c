@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -31,6 +32,12 @@ static struct {
     size_t n_free, n_all;         /* lock */
     size_t cap;                   /* lock */
 } verdicts;
+
+void plait__verdict_set_error(struct plait__verdict *verdict, int error, const char *step)
+{
+    verdict->error = error;
+    strncpy(verdict->step, step, sizeof verdict->step - 1);
+}
 
 void plait__verdicts_reset(void)
 {

@@ -14,12 +14,15 @@ struct plait__verdict {
     int code;
     /* where the child has something to say before it goes on; read when it has said so */
     pid_t pid;
-    int error;        /* of its set-up, -errno; 0: it went well */
-    const char *step; /* what failed then; a constant, which the parent has at the same address */
+    int error;     /* of its set-up, -errno; 0: it went well */
+    char step[16]; /* what failed then */
     /* where it has a guard: how it ended, when the guard has released it by has_died (atomic) */
     struct plait__death death;
     uint32_t has_died;
 };
+
+/* In the child: how its set-up went; if it failed, at that step. */
+void plait__verdict_set_error(struct plait__verdict *verdict, int error, const char *step);
 
 /* One that nobody else uses, shared with the children that are forked from now on. -ENOMEM. */
 int plait__verdict_take(struct plait__verdict **ret);

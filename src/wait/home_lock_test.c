@@ -3,7 +3,15 @@
  */
 #include "wait/home_lock.h"
 
+#include "os/clock.h"
 #include "os/sched.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "test.h"
 #include "threads.h"
@@ -54,6 +62,46 @@ TEST_LIMIT(nothing_is_lost_when_others_come_while_home_is_at_it, 30)
         CHECK_INT(counters[i], ours + GUESTS * ROUNDS);
         CHECK(locks[i].home == NULL);
     }
+}
+
+/* As a program may do it to itself at any time. False: it cannot here. */
+static bool forbid_barriers(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = { sizeof code / sizeof *code, code };
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+static void take_once(void *arg)
+{
+    plait__home_lock(arg);
+    plait__home_unlock(arg);
+    __atomic_store_n(&n_done, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Nobody can see a store that is too late, but the time that is left to it. */
+TEST(where_the_kernel_gives_no_barrier_any_more_there_is_time_instead_and_no_home_from_then_on)
+{
+    static struct plait__home_lock old, new;
+    int64_t began = plait__os_now_ns();
+
+    plait__home_lock_init(&old);
+    if (old.home == NULL || !forbid_barriers())
+        return;
+    CHECK_INT(start_detached(take_once, &old, 0), 0);
+    while (__atomic_load_n(&n_done, __ATOMIC_SEQ_CST) == 0)
+        plait__os_yield();
+    CHECK(plait__os_now_ns() - began >= 10 * 1000 * 1000);
+    CHECK(old.home == NULL);
+    plait__home_lock_init(&new);
+    CHECK(new.home == NULL);
 }
 
 TEST(home_takes_no_mutex)

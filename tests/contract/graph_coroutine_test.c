@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 enum {
     CHAIN = 1000,
     LONG_CHAIN = 30000,
+    PIECES = 100000, /* nodes */
     WIDE = 100
 };
 
@@ -304,14 +306,100 @@ TEST(the_first_error_of_a_strict_graph_calls_off_the_rest)
     plait_graph_destroy(graph);
 }
 
+enum {
+    FEW = 24 /* nodes, of which any may need any */
+};
+
+/* Does one of them need it, near or far? */
+static bool leads_to(bool needs[FEW][FEW], int from, int to)
+{
+    bool seen[FEW] = { [0] = false };
+    int todo[FEW], n = 0;
+
+    todo[n++] = from;
+    seen[from] = true;
+    while (n > 0) {
+        int at = todo[--n];
+        if (needs[at][to])
+            return true;
+        for (int i = 0; i < FEW; i++)
+            if (needs[at][i] && !seen[i]) {
+                seen[i] = true;
+                todo[n++] = i;
+            }
+    }
+    return false;
+}
+
+/* Adds it with a few needs; all wait for what nobody adds. 1: it was refused. */
+static int add_any(bool needs[FEW][FEW], int i, unsigned *seed)
+{
+    static char names[FEW][8];
+    struct list list = { { "never" }, 1 };
+    int rc;
+
+    for (int k = rand_r(seed) % 4; k > 0; k--) {
+        int what = rand_r(seed) % FEW;
+        snprintf(names[what], sizeof names[what], "n%d", what);
+        list.keys[list.n++] = names[what];
+        needs[i][what] = true;
+    }
+    snprintf(names[i], sizeof names[i], "n%d", i);
+    rc = leads_to(needs, i, i) ? -ELOOP : 0;
+    CHECK_INT(add(names[i], stand, &list, NULL), rc);
+    for (int k = 0; k < FEW && rc < 0; k++)
+        needs[i][k] = false;
+    return rc < 0;
+}
+
+TEST(who_would_need_itself_is_refused_and_nobody_else)
+{
+    unsigned seed = 1;
+    int n_refused = 0;
+
+    for (int round = 0; round < 200; round++) {
+        bool needs[FEW][FEW] = { { false } };
+        make(0, false);
+        for (int i = 0; i < FEW; i++)
+            n_refused += add_any(needs, (i * 7 + round) % FEW, &seed);
+        plait_graph_destroy(graph);
+    }
+    CHECK(n_refused > 100);
+}
+
+/* Links between nodes that wait: each joins the chain that is there with a short one. */
+static void join_pieces(void)
+{
+    char key[16], before[16];
+    struct list need = { { before }, 1 };
+
+    for (int i = 1; i < PIECES; i += 2) {
+        snprintf(key, sizeof key, "c%d", i);
+        snprintf(before, sizeof before, "c%d", i - 1);
+        CHECK_INT(add(key, one_more, &need, NULL), 0);
+    }
+    for (int i = 2; i < PIECES; i += 2) {
+        snprintf(key, sizeof key, "c%d", i);
+        snprintf(before, sizeof before, "c%d", i - 1);
+        CHECK_INT(add(key, one_more, &need, NULL), 0);
+    }
+}
+
+/* If each search went through all that is there it would not end in time. */
+TEST(a_long_chain_may_be_added_from_pieces)
+{
+    make(0, false);
+    join_pieces();
+    plait_graph_destroy(graph);
+}
+
 TEST(a_long_chain_and_a_wide_row_end)
 {
     char key[16], before[16];
     struct list need = { { before }, 1 };
 
     make(10, false);
-    for (int i = LONG_CHAIN; i > 0;
-         i--) { /* from above: a search for circles each would take long */
+    for (int i = LONG_CHAIN; i > 0; i--) {
         snprintf(key, sizeof key, "c%d", i);
         snprintf(before, sizeof before, "c%d", i - 1);
         CHECK_INT(add(key, one_more, &need, NULL), 0);

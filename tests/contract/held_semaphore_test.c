@@ -1,6 +1,7 @@
 /* The contract of semaphores whose units come back from the dead.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "sync.h"
 
 static plait_held_semaphore *make_held(uint32_t count)

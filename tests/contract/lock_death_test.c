@@ -1,6 +1,7 @@
 /* The contract of locks when processes are killed.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "sync.h"
 
 static bool has_waiter(const plait_lock *lock)

@@ -1,6 +1,7 @@
 /* The contract of locks.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "sync.h"
 
 enum {

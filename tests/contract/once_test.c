@@ -1,6 +1,7 @@
 /* The contract of what is done once.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "sync.h"
 
 static int do_it(void *arg)

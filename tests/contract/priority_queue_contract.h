@@ -11,22 +11,12 @@
 
 static plait_task *start(plait_task_fn *fn, void *arg)
 {
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, KIND, fn, arg, NULL), 0);
-    return task;
+    return start_by_method(KIND, fn, arg, (plait_task_opts){ 0 });
 }
 
-/* What the task returned. */
 static int end(plait_task *task)
 {
-    plait_outcome outcome = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &outcome), 0);
-    plait_task_destroy(task);
-    CHECK_INT(outcome.kind, PLAIT_RETURNED);
-    return outcome.code;
+    return result_of(task);
 }
 
 /* ---- tasks ---- */
@@ -52,7 +42,7 @@ static int put_one(void *arg)
 
 /* ---- order ---- */
 
-TEST(the_lowest_priority_comes_first_and_of_the_same_the_one_put_first)
+CLAIM(the_lowest_priority_comes_first_and_of_the_same_the_one_put_first)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     put_text(5, "five");
@@ -72,7 +62,7 @@ TEST(the_lowest_priority_comes_first_and_of_the_same_the_one_put_first)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(a_stack_gives_the_newest_first)
+CLAIM(a_stack_gives_the_newest_first)
 {
     queue = create((plait_priority_queue_opts){ .newest_first = true });
     put_text(0, "a");
@@ -89,9 +79,9 @@ TEST(a_stack_gives_the_newest_first)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(what_one_task_puts_another_gets)
+CLAIM(what_one_task_puts_another_gets)
 {
-    char hello[] = "hello";
+    static char hello[] = "hello";
 
     queue = create((plait_priority_queue_opts){ 0 });
     plait_task *task = start(put_one, hello);
@@ -104,7 +94,7 @@ TEST(what_one_task_puts_another_gets)
 
 /* ---- items ---- */
 
-TEST(an_item_may_be_empty)
+CLAIM(an_item_may_be_empty)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     CHECK_INT(plait_priority_queue_put(queue, 1, NULL, 0, PLAIT_NOWAIT), 0);
@@ -116,7 +106,7 @@ TEST(an_item_may_be_empty)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(an_item_larger_than_the_buffer_stays)
+CLAIM(an_item_larger_than_the_buffer_stays)
 {
     char buf[8];
     int64_t priority = 77;
@@ -136,7 +126,7 @@ TEST(an_item_larger_than_the_buffer_stays)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(an_item_is_got_in_memory_of_its_size)
+CLAIM(an_item_is_got_in_memory_of_its_size)
 {
     void *item = NULL;
     int64_t priority = 0;
@@ -152,7 +142,7 @@ TEST(an_item_is_got_in_memory_of_its_size)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(an_item_may_take_all_of_the_queue)
+CLAIM(an_item_may_take_all_of_the_queue)
 {
     static char item[40 * 1024 + 1];
 
@@ -174,7 +164,7 @@ TEST(an_item_may_take_all_of_the_queue)
 
 /* ---- bounds, waiting ---- */
 
-TEST(get_times_out_when_empty)
+CLAIM(get_times_out_when_empty)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     plait_deadline until = plait_after_ms(20);
@@ -183,7 +173,7 @@ TEST(get_times_out_when_empty)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(put_times_out_when_full)
+CLAIM(put_times_out_when_full)
 {
     queue = create((plait_priority_queue_opts){ .max_items = 2 });
     CHECK(!plait_priority_queue_is_full(queue));
@@ -202,7 +192,7 @@ TEST(put_times_out_when_full)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(a_deadline_in_the_past_is_a_look)
+CLAIM(a_deadline_in_the_past_is_a_look)
 {
     plait_deadline past = plait_after_ms(-1), before_all = { -7 };
     char got;
@@ -218,7 +208,7 @@ TEST(a_deadline_in_the_past_is_a_look)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(a_put_wakes_who_waits_for_an_item)
+CLAIM(a_put_wakes_who_waits_for_an_item)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     plait_task *task = start(get_one, NULL);
@@ -229,7 +219,7 @@ TEST(a_put_wakes_who_waits_for_an_item)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(who_only_looks_wakes_the_others)
+CLAIM(who_only_looks_wakes_the_others)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     plait_task *looks[3], *task;
@@ -248,9 +238,9 @@ TEST(who_only_looks_wakes_the_others)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(a_get_wakes_who_waits_for_room)
+CLAIM(a_get_wakes_who_waits_for_room)
 {
-    char second[] = "second";
+    static char second[] = "second";
 
     queue = create((plait_priority_queue_opts){ .max_items = 1 });
     put_text(0, "first");
@@ -271,9 +261,9 @@ static int put_large(void *arg)
     return plait_priority_queue_put(queue, 0, item, sizeof item, PLAIT_FOREVER);
 }
 
-TEST(who_needs_little_room_is_not_kept_waiting_by_who_needs_much)
+CLAIM(who_needs_little_room_is_not_kept_waiting_by_who_needs_much)
 {
-    char little[] = "little";
+    static char little[] = "little";
 
     queue = create((plait_priority_queue_opts){ .max_bytes = 320 });
     for (int i = 0; i < 5; i++)
@@ -292,7 +282,7 @@ TEST(who_needs_little_room_is_not_kept_waiting_by_who_needs_much)
 
 /* ---- the end ---- */
 
-TEST(a_closed_queue_is_drained_and_then_says_so)
+CLAIM(a_closed_queue_is_drained_and_then_says_so)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     put_text(9, "last");
@@ -305,9 +295,9 @@ TEST(a_closed_queue_is_drained_and_then_says_so)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(a_close_ends_all_waiting)
+CLAIM(a_close_ends_all_waiting)
 {
-    char text[] = "x";
+    static char text[] = "x";
 
     queue = create((plait_priority_queue_opts){ 0 });
     plait_task *one = start(get_one, NULL), *other = start(get_one, NULL);
@@ -328,7 +318,7 @@ TEST(a_close_ends_all_waiting)
     plait_priority_queue_destroy(queue);
 }
 
-TEST(after_a_shutdown_at_once_nothing_comes)
+CLAIM(after_a_shutdown_at_once_nothing_comes)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     put_text(1, "got");
@@ -351,9 +341,9 @@ static int join_queue(void *arg)
     return plait_priority_queue_join(queue, PLAIT_FOREVER);
 }
 
-TEST(who_waits_at_a_destroyed_queue_is_told)
+CLAIM(who_waits_at_a_destroyed_queue_is_told)
 {
-    char text[] = "x";
+    static char text[] = "x";
 
     queue = create((plait_priority_queue_opts){ .max_items = 1 });
     plait_task *one = start(get_one, NULL);
@@ -374,7 +364,7 @@ TEST(who_waits_at_a_destroyed_queue_is_told)
     CHECK_INT(end(one), -EPIPE);
 }
 
-TEST(a_shutdown_at_once_ends_the_join_for_what_nobody_got)
+CLAIM(a_shutdown_at_once_ends_the_join_for_what_nobody_got)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     put_text(0, "never got");
@@ -398,7 +388,7 @@ static int get_and_finish(void *arg)
     return 0;
 }
 
-TEST(join_waits_until_all_is_done)
+CLAIM(join_waits_until_all_is_done)
 {
     queue = create((plait_priority_queue_opts){ 0 });
     CHECK_INT(plait_priority_queue_join(queue, PLAIT_NOWAIT), 0);
@@ -427,6 +417,7 @@ enum {
 };
 
 static unsigned char *seen; /* atomic: how often each item came */
+CARRIED(seen)
 
 static int put_traffic(void *arg)
 {
@@ -479,19 +470,19 @@ static void run_traffic(plait_priority_queue_opts opts)
     plait_priority_queue_destroy(queue);
 }
 
-TEST_LIMIT(nothing_is_lost_doubled_or_torn_between_many, 30)
+CLAIM_LIMIT(nothing_is_lost_doubled_or_torn_between_many, 30)
 {
     run_traffic((plait_priority_queue_opts){ .max_bytes = 8192 });
 }
 
-TEST_LIMIT(nor_when_few_items_fit, 30)
+CLAIM_LIMIT(nor_when_few_items_fit, 30)
 {
     run_traffic((plait_priority_queue_opts){ .max_items = 2, .newest_first = true });
 }
 
 /* ---- mistakes ---- */
 
-TEST(mistakes_are_told)
+CLAIM(mistakes_are_told)
 {
     plait_priority_queue *made = NULL;
     plait_priority_queue_opts tiny = { .max_bytes = 63 }, huge = { .max_bytes = SIZE_MAX };

@@ -1,6 +1,7 @@
 /* The contract of priority queues, kept between processes; and what only processes can be asked.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #define KIND PLAIT_PROCESS
 #include "child.h"
 #include "priority_queue_contract.h"

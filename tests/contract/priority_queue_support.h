@@ -13,12 +13,20 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "methods.h"
 #include "test.h"
 
 static plait_priority_queue *queue;
+CARRIED(queue)
+
+#define CLAIM_LIMIT(claim, seconds) \
+    TEST_CASE("", claim, seconds)   \
+    BY_METHODS(claim, seconds)      \
+    static void claim(void)
+
+#define CLAIM(claim) CLAIM_LIMIT(claim, 10)
 
 static inline plait_priority_queue *create(plait_priority_queue_opts opts)
 {
@@ -120,14 +128,6 @@ static inline bool is_item(const unsigned char *bytes, size_t n, uint32_t *ret_n
 static inline int64_t item_priority(uint32_t number)
 {
     return (int64_t)(number * 40503U >> 3 & 7) - 4;
-}
-
-static inline void *share(size_t bytes)
-{
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    CHECK(at != MAP_FAILED);
-    return at;
 }
 
 #endif

@@ -382,6 +382,18 @@ static int write_once(void *arg)
     return fd >= 0 && pwrite(fd, "x", 1, 5000) == 1;
 }
 
+static int open_none(void *arg)
+{
+    return open("/dev/null", O_RDONLY) < 0 && errno == EMFILE && arg == NULL ? 3 : 1;
+}
+
+TEST(a_task_that_may_have_no_descriptor_at_all_runs)
+{
+    plait_limit limit = { RLIMIT_NOFILE, 0, 0 };
+
+    CHECK_INT(run(open_none, NULL, &(plait_process_opts){ .limits = &limit, .n_limits = 1 }), 3);
+}
+
 TEST(a_limit_may_end_the_task)
 {
     plait_limit limits[] = { { RLIMIT_FSIZE, 4096, 4096 }, { RLIMIT_CORE, 0, 0 } };

@@ -10,25 +10,16 @@
 #include "queue_support.h"
 
 static plait_queue *answers;
+CARRIED(answers)
 
 static plait_task *start(plait_task_fn *fn, void *arg)
 {
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, KIND, fn, arg, NULL), 0);
-    return task;
+    return start_by_method(KIND, fn, arg, (plait_task_opts){ 0 });
 }
 
-/* What the task returned. */
 static int end(plait_task *task)
 {
-    plait_outcome outcome = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &outcome), 0);
-    plait_task_destroy(task);
-    CHECK_INT(outcome.kind, PLAIT_RETURNED);
-    return outcome.code;
+    return result_of(task);
 }
 
 /* ---- tasks ---- */
@@ -54,7 +45,7 @@ static int put_one(void *arg)
 
 CLAIM(what_one_task_puts_another_gets)
 {
-    char hello[] = "hello";
+    static char hello[] = "hello";
 
     queue = create((plait_queue_opts){ 0 });
     plait_task *task = start(put_one, hello);
@@ -268,7 +259,7 @@ CLAIM(a_put_wakes_who_waits_for_an_item)
 
 CLAIM(a_get_wakes_who_waits_for_room)
 {
-    char second[] = "second";
+    static char second[] = "second";
 
     queue = create((plait_queue_opts){ .max_items = 1 });
     put_text("first");
@@ -421,7 +412,7 @@ CLAIM(a_close_ends_the_waiting_for_items)
 
 CLAIM(a_close_ends_the_waiting_for_room)
 {
-    char text[] = "x";
+    static char text[] = "x";
 
     queue = create((plait_queue_opts){ .max_items = 1 });
     put_text("a");
@@ -496,7 +487,7 @@ static int join_queue(void *arg)
 
 CLAIM_BUT_IN_SEGMENTS(who_waits_for_room_or_for_the_end_at_a_destroyed_queue_is_told)
 {
-    char text[] = "x";
+    static char text[] = "x";
 
     queue = create((plait_queue_opts){ .max_items = 1 });
     put_text("a");

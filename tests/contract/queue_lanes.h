@@ -97,7 +97,7 @@ static int put_one_in(void *arg)
 
 CLAIM(each_lane_has_the_bounds_and_a_full_one_is_in_no_others_way)
 {
-    char waits[] = "1 waits";
+    static char waits[] = "1 waits";
 
     queue = create((plait_queue_opts){ .lanes = 2, .max_items = 2 });
     put_in(1, "b1");
@@ -164,7 +164,7 @@ static int put_one_late(void *arg)
 
 CLAIM(a_select_sees_the_items_of_all_lanes)
 {
-    char late[] = "2 late";
+    static char late[] = "2 late";
     plait_waitable on;
 
     queue = create((plait_queue_opts){ .lanes = 3 });
@@ -202,7 +202,7 @@ CLAIM(what_is_not_committed_holds_up_its_own_lane_only)
 
 CLAIM(a_closed_queue_is_drained_of_all_lanes)
 {
-    char waits[] = "1 waits";
+    static char waits[] = "1 waits";
 
     queue = create((plait_queue_opts){ .lanes = 3, .max_items = 2 });
     fill_lanes();
@@ -223,7 +223,7 @@ CLAIM(a_closed_queue_is_drained_of_all_lanes)
 
 CLAIM_BUT_IN_SEGMENTS(a_close_and_a_destroy_end_the_waiting_at_all_lanes)
 {
-    char waits[] = "1 waits";
+    static char waits[] = "1 waits";
     plait_task *tasks[2];
 
     queue = create((plait_queue_opts){ .lanes = 2, .max_items = 1 });

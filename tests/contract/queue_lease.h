@@ -293,6 +293,7 @@ enum {
 };
 
 static unsigned char *jobs_done;
+CARRIED(jobs_done)
 
 /* Gives each fifth one back the first time. */
 static int work(void *arg)

@@ -1,6 +1,7 @@
 /* The contract of queues, kept between processes; and what only processes can be asked.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #define KIND PLAIT_PROCESS
 #include "child.h"
 #include "queue_contract.h"
@@ -9,35 +10,36 @@
 #include "queue_lease.h"
 #include "queue_traffic.h"
 
+static struct {
+    void *reserved;
+    const void *borrowed;
+    plait_lease lease;
+} held;
+CARRIED(held)
+
 static int use_what_the_parent_holds(void *arg)
 {
-    void **held = arg;
-
-    CHECK_INT(plait_queue_commit(queue, held[0], 1), -EINVAL);
-    CHECK_INT(plait_queue_abort(queue, held[0]), -EINVAL);
-    CHECK_INT(plait_queue_release(queue, held[1]), -EINVAL);
-    CHECK_INT(plait_queue_ack(held[2]), -EINVAL);
-    CHECK_INT(plait_queue_nack(held[2]), -EINVAL);
+    (void)arg;
+    CHECK_INT(plait_queue_commit(queue, held.reserved, 1), -EINVAL);
+    CHECK_INT(plait_queue_abort(queue, held.reserved), -EINVAL);
+    CHECK_INT(plait_queue_release(queue, held.borrowed), -EINVAL);
+    CHECK_INT(plait_queue_ack(&held.lease), -EINVAL);
+    CHECK_INT(plait_queue_nack(&held.lease), -EINVAL);
     return 0;
 }
 
 CLAIM(what_a_process_holds_is_not_its_childs)
 {
-    plait_lease lease;
-    void *held[3] = { NULL, NULL, &lease };
-    const void *borrowed = NULL;
-
     queue = create((plait_queue_opts){ 0 });
     put_text("a");
     put_text("b");
-    CHECK_INT(plait_queue_borrow(queue, &borrowed, PLAIT_NOWAIT), 1);
-    CHECK_INT(plait_queue_lease(queue, &lease, PLAIT_NOWAIT), 0);
-    CHECK_INT(plait_queue_reserve(queue, &held[0], 1, PLAIT_NOWAIT), 0);
-    held[1] = (void *)(uintptr_t)borrowed;
-    CHECK_INT(end(start(use_what_the_parent_holds, held)), 0);
-    CHECK_INT(plait_queue_commit(queue, held[0], 1), 0);
-    CHECK_INT(plait_queue_release(queue, borrowed), 0);
-    CHECK_INT(plait_queue_ack(&lease), 0);
+    CHECK_INT(plait_queue_borrow(queue, &held.borrowed, PLAIT_NOWAIT), 1);
+    CHECK_INT(plait_queue_lease(queue, &held.lease, PLAIT_NOWAIT), 0);
+    CHECK_INT(plait_queue_reserve(queue, &held.reserved, 1, PLAIT_NOWAIT), 0);
+    CHECK_INT(end(start(use_what_the_parent_holds, NULL)), 0);
+    CHECK_INT(plait_queue_commit(queue, held.reserved, 1), 0);
+    CHECK_INT(plait_queue_release(queue, held.borrowed), 0);
+    CHECK_INT(plait_queue_ack(&held.lease), 0);
     plait_queue_destroy(queue);
 }
 

@@ -15,12 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "methods.h"
 #include "test.h"
 
 static plait_queue *queue;
+CARRIED(queue)
 /* where queues are made; neither: in the family's heap */
 static bool in_segment, in_one_process;
 
@@ -49,16 +50,18 @@ static bool in_segment, in_one_process;
         claim();                              \
     }                                         \
     OWN_LIMIT(claim, seconds)                 \
+    BY_METHODS(claim##_in_a_family, seconds)  \
     static void claim(void)
 
 /* What a queue in a segment does not promise. */
-#define CLAIM_BUT_IN_SEGMENTS(claim) \
-    static void claim(void);         \
-    TEST(claim##_in_a_family)        \
-    {                                \
-        claim();                     \
-    }                                \
-    OWN_LIMIT(claim, 10)             \
+#define CLAIM_BUT_IN_SEGMENTS(claim)    \
+    static void claim(void);            \
+    TEST(claim##_in_a_family)           \
+    {                                   \
+        claim();                        \
+    }                                   \
+    OWN_LIMIT(claim, 10)                \
+    BY_METHODS(claim##_in_a_family, 10) \
     static void claim(void)
 
 #define CLAIM(claim) CLAIM_LIMIT(claim, 10)
@@ -244,14 +247,6 @@ static inline struct item check_item(unsigned char *bytes, size_t n)
     CHECK_INT(item.size, n);
     CHECK_INT(fill(bytes, &item, true), item.sum);
     return item;
-}
-
-static inline void *share(size_t bytes)
-{
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    CHECK(at != MAP_FAILED);
-    return at;
 }
 
 #endif

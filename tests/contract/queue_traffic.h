@@ -17,6 +17,7 @@ struct traffic {
 };
 
 static struct traffic *traffic;
+CARRIED(traffic)
 
 static int put_traffic(void *arg)
 {

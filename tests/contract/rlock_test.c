@@ -1,6 +1,7 @@
 /* The contract of recursive locks: what differs from locks.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "sync.h"
 
 static int fail_to_take(void *arg)

@@ -1,6 +1,7 @@
 /* The contract of locks for many readers or one writer.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "os/cpu.h"
 #include "sync.h"
 

@@ -1,6 +1,7 @@
 /* The contract of semaphores that know no holders.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "sync.h"
 
 #define WAITERS (UINT32_C(1) << 31) /* of a semaphore's word */

@@ -1,6 +1,7 @@
 /* The contract of shared numbers.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "sync.h"
 
 #include <plait/shared_number.h>

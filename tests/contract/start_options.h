@@ -160,6 +160,7 @@ TEST(a_beginning_that_cannot_be_is_refused_and_leaves_nothing)
         CHECK_INT(start_with(&nowhere), -ENOENT);
         CHECK_INT(start_with(&(plait_process_opts){ .user = "plait-no-such-user" }), -ENOENT);
         CHECK_INT(start_with(&(plait_process_opts){ .out = PLAIT_FD_PIPE }), -EINVAL);
+        CHECK_INT(start_with(&(plait_process_opts){ .spare = { [7] = 1 } }), -E2BIG);
         if (i == 0)
             before = count_open(NULL);
     }

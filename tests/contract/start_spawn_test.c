@@ -169,6 +169,90 @@ TEST(a_process_that_ends_too_early_is_noticed_though_its_child_lives)
     CHECK_INT(run(return_7, NULL).code, 7);
 }
 
+/* In a process that was spawned for it, before main: waits until somebody lets it go on. */
+__attribute__((constructor)) static void wait_at_gate(void)
+{
+    const char *gate = getenv("START_GATE");
+    char byte;
+
+    if (gate != NULL && getenv("PLAIT_SPAWN") != NULL && read(atoi(gate), &byte, 1) != 1)
+        _exit(1);
+}
+
+static int spawn_at_gate(void *arg)
+{
+    return start_rc(arg, return_7, NULL, 0);
+}
+
+static int open_gate(void *arg)
+{
+    return write(*(int *)arg, "g", 1) == 1 ? 0 : 1;
+}
+
+TEST(a_coroutine_that_starts_one_lets_the_others_of_its_thread_run_meanwhile)
+{
+    plait_task *task = NULL, *starter = NULL, *opener = NULL;
+    char number[16];
+    int fds[2];
+
+    CHECK_INT(pipe(fds), 0);
+    snprintf(number, sizeof number, "%d", fds[0]);
+    setenv("START_GATE", number, 1);
+    CHECK_INT(plait_task_start(&starter, PLAIT_COROUTINE, spawn_at_gate, &task, NULL), 0);
+    CHECK_INT(plait_task_start(&opener, PLAIT_COROUTINE, open_gate, &fds[1], NULL), 0);
+    CHECK_INT(plait_task_terminate(starter), 0); /* which does not cut the start short */
+    CHECK_INT(plait_task_join(opener, PLAIT_FOREVER), 0);
+    unsetenv("START_GATE");
+    CHECK_INT(join(starter).code, 0);
+    CHECK_INT(join(task).code, 7);
+    plait_task_destroy(task);
+    plait_task_destroy(starter);
+    plait_task_destroy(opener);
+}
+
+TEST(a_limit_that_leaves_no_descriptor_is_said)
+{
+    plait_task *task = NULL;
+    struct rlimit old;
+
+    CHECK_INT(plait_keeper_start(), 0);
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &old), 0);
+    for (rlim_t n = 0; n < 5; n++) {
+        CHECK_INT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ n, old.rlim_max }), 0);
+        CHECK_INT(start_rc(&task, return_7, NULL, 0), -EMFILE);
+    }
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &old), 0);
+    CHECK_INT(run(return_7, NULL).code, 7);
+}
+
+/* In a process that was spawned for it, before main. */
+__attribute__((constructor)) static void lose_environment(void)
+{
+    const char *ran = getenv("START_CLEARS");
+
+    if (ran == NULL || getenv("PLAIT_SPAWN") == NULL)
+        return;
+    clearenv();
+    setenv("START_RAN", ran, 1);
+}
+
+TEST(one_that_loses_its_environment_before_main_ends_and_never_runs_the_program)
+{
+    plait_task *task = NULL;
+    char number[16], byte;
+    int fds[2];
+
+    CHECK_INT(pipe(fds), 0);
+    snprintf(number, sizeof number, "%d", fds[1]);
+    setenv("START_CLEARS", number, 1);
+    CHECK_INT(start_rc(&task, return_7, NULL, 0), -ENOEXEC);
+    CHECK(task == NULL);
+    unsetenv("START_CLEARS");
+    close(fds[1]);
+    CHECK_INT(read(fds[0], &byte, 1), 0);
+    CHECK_INT(run(return_7, NULL).code, 7);
+}
+
 /* In a program that was told to. */
 __attribute__((constructor)) static void spawn_in_vain(int argc, char **argv)
 {

@@ -386,6 +386,44 @@ TEST(a_new_keeper_guards_what_the_old_one_did)
         check_ends(pidfds[i]);
 }
 
+/* It is killed between the starts of a pipeline, while the owner is held. */
+TEST(a_new_keeper_guards_a_pipeline_that_an_old_one_began_to)
+{
+    enum {
+        PROGRAMS = 10 /* the first one stops the owner soon, not at once */
+    };
+
+    char byte, line[256];
+    const char *first[] = { "sh", "-c", line, NULL }, *others[] = { "sleep", "60", NULL };
+    const char *const *argvs[PROGRAMS] = { first };
+    pid_t owner;
+
+    CHECK_INT(pipe2(said, O_CLOEXEC), 0);
+    CHECK_INT(pipe2(gate, O_CLOEXEC), 0);
+    owner = fork();
+    if (owner == 0) {
+        plait_process_opts process = { .err = said[1] };
+        plait_subprocess_opts opts = { .process = &process };
+        plait_subprocess *p;
+        close(gate[1]);
+        CHECK_INT(plait_keeper_start(), 0);
+        snprintf(
+            line, sizeof line,
+            "kill -STOP $PPID; kill -KILL %d; until grep -q zombie /proc/%d/status; do :; done;"
+            "kill -CONT $PPID; echo $$ >&2; exec sleep 60",
+            (int)plait__keeper_pid(), (int)plait__keeper_pid());
+        for (size_t i = 1; i < PROGRAMS; i++)
+            argvs[i] = others;
+        CHECK_INT(plait_subprocess_start_pipeline(&p, argvs, PROGRAMS, &opts), 0);
+        CHECK_INT(test_read(gate[0], &byte, 1), 0);
+        raise(SIGKILL);
+    }
+    int pidfd = read_pid(said[0]);
+    close(gate[1]);
+    CHECK_INT(test_waitpid(owner, NULL, 0), owner);
+    check_ends(pidfd);
+}
+
 static int warnings;
 
 static void count_warnings(plait_log_level level, const char *message, void *arg)

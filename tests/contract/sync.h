@@ -1,6 +1,6 @@
 /* The ground of the contract of locks and what goes with them: one body for each claim, run with
  * threads and with coroutines in private memory and in the family's heap, and with processes, in the
- * heap and in a named segment.
+ * heap and in a named segment, forked ones and others (methods.h).
  * SPDX-License-Identifier: MIT
  *
  *     CLAIM(a_free_lock_is_taken)
@@ -20,10 +20,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "methods.h"
 #include "test.h"
 
 enum {
@@ -37,64 +37,67 @@ struct board {
     long sum; /* guarded by what is tested */
 };
 
-enum place {
-    IN_HEAP,
-    IN_PRIVATE,
-    IN_SEGMENT
+enum memory {
+    HEAP,
+    PRIVATE,
+    SEGMENT
 };
 
 static plait_kind kind;
-static bool is_private;        /* the objects lie in private memory */
-static plait_segment *segment; /* they lie in it; NULL: elsewhere */
+static bool is_private; /* the objects lie in private memory */
 static struct board *board;
+CARRIED(kind)
+CARRIED(board)
 
-static inline void prepare(plait_kind with, enum place place)
+static inline void prepare(plait_kind with, enum memory memory)
 {
     plait_segment_opts opts = { .only_new = true };
-    char name[32];
 
     kind = with;
-    is_private = place == IN_PRIVATE;
-    snprintf(name, sizeof name, "sync-test-%d", (int)getpid());
-    if (place == IN_SEGMENT)
-        CHECK_INT(plait_segment_open(&segment, name, &opts, PLAIT_FOREVER), 0);
-    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(board != MAP_FAILED);
+    is_private = memory == PRIVATE;
+    snprintf(the_segment_name, sizeof the_segment_name, "sync-test-%d", (int)getpid());
+    if (memory == SEGMENT)
+        CHECK_INT(plait_segment_open(&the_segment, the_segment_name, &opts, PLAIT_FOREVER), 0);
+    board = share(sizeof *board);
     if (with == PLAIT_PROCESS)
         CHECK_INT(plait_keeper_start(), 0);
 }
 
-#define CLAIM_AS(name, suffix, with, place) \
-    TEST_LIMIT(name##_##suffix, 30)         \
-    {                                       \
-        prepare(with, place);               \
-        name();                             \
+#define CLAIM_AS(name, suffix, with, memory) \
+    TEST_LIMIT(name##_##suffix, 30)          \
+    {                                        \
+        prepare(with, memory);               \
+        name();                              \
     }
 
-#define CLAIM(name)                                                      \
-    static void name(void);                                              \
-    CLAIM_AS(name, between_threads, PLAIT_THREAD, IN_PRIVATE)            \
-    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, IN_HEAP)          \
-    CLAIM_AS(name, between_coroutines, PLAIT_COROUTINE, IN_PRIVATE)      \
-    CLAIM_AS(name, between_coroutines_heap, PLAIT_COROUTINE, IN_HEAP)    \
-    CLAIM_AS(name, between_processes, PLAIT_PROCESS, IN_HEAP)            \
-    CLAIM_AS(name, between_processes_segment, PLAIT_PROCESS, IN_SEGMENT) \
+#define CLAIM_AS_PROCESSES(name)                                      \
+    CLAIM_AS(name, between_processes, PLAIT_PROCESS, HEAP)            \
+    CLAIM_AS(name, between_processes_segment, PLAIT_PROCESS, SEGMENT) \
+    BY_METHODS(name##_between_processes, 30)                          \
+    BY_METHODS(name##_between_processes_segment, 30)
+
+#define CLAIM(name)                                                \
+    static void name(void);                                        \
+    CLAIM_AS(name, between_threads, PLAIT_THREAD, PRIVATE)         \
+    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, HEAP)       \
+    CLAIM_AS(name, between_coroutines, PLAIT_COROUTINE, PRIVATE)   \
+    CLAIM_AS(name, between_coroutines_heap, PLAIT_COROUTINE, HEAP) \
+    CLAIM_AS_PROCESSES(name)                                       \
     static void name(void)
 
 /* What only a process can do: to be killed. */
-#define CLAIM_OF_PROCESSES(name)                                         \
-    static void name(void);                                              \
-    CLAIM_AS(name, between_processes, PLAIT_PROCESS, IN_HEAP)            \
-    CLAIM_AS(name, between_processes_segment, PLAIT_PROCESS, IN_SEGMENT) \
+#define CLAIM_OF_PROCESSES(name) \
+    static void name(void);      \
+    CLAIM_AS_PROCESSES(name)     \
     static void name(void)
 
 /* What a process cannot: to be cancelled. */
-#define CLAIM_OF_THREADS(name)                                        \
-    static void name(void);                                           \
-    CLAIM_AS(name, between_threads, PLAIT_THREAD, IN_PRIVATE)         \
-    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, IN_HEAP)       \
-    CLAIM_AS(name, between_coroutines, PLAIT_COROUTINE, IN_PRIVATE)   \
-    CLAIM_AS(name, between_coroutines_heap, PLAIT_COROUTINE, IN_HEAP) \
+#define CLAIM_OF_THREADS(name)                                     \
+    static void name(void);                                        \
+    CLAIM_AS(name, between_threads, PLAIT_THREAD, PRIVATE)         \
+    CLAIM_AS(name, between_threads_heap, PLAIT_THREAD, HEAP)       \
+    CLAIM_AS(name, between_coroutines, PLAIT_COROUTINE, PRIVATE)   \
+    CLAIM_AS(name, between_coroutines_heap, PLAIT_COROUTINE, HEAP) \
     static void name(void)
 
 /* Zeroed memory for the object of the case, never given back. */
@@ -106,8 +109,8 @@ static inline void *make(size_t bytes)
     char key[32];
 
     snprintf(key, sizeof key, "object %u", n_made++);
-    if (segment != NULL)
-        CHECK_INT(plait_segment_get(segment, &object, key, bytes, PLAIT_FOREVER), 0);
+    if (the_segment != NULL)
+        CHECK_INT(plait_segment_get(the_segment, &object, key, bytes, PLAIT_FOREVER), 0);
     else if (!is_private)
         object = plait_shared_alloc(bytes);
     CHECK(object != NULL && bytes <= sizeof private_memory);
@@ -116,32 +119,20 @@ static inline void *make(size_t bytes)
 
 static inline plait_task *start(plait_task_fn *fn, void *arg)
 {
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, kind, fn, arg, NULL), 0);
-    return task;
+    return start_by_method(kind, fn, arg, (plait_task_opts){ 0 });
 }
 
 /* What its function returned. */
 static inline int join(plait_task *task)
 {
-    plait_outcome end = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    plait_task_destroy(task);
-    CHECK_INT(end.kind, PLAIT_RETURNED);
-    return end.code;
+    return result_of(task);
 }
 
 /* Waits for its death by SIGKILL. */
 static inline void see_killed(plait_task *task)
 {
-    plait_outcome end = { 0 };
+    plait_outcome end = outcome_of(task);
 
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    plait_task_destroy(task);
     CHECK_INT(end.kind, PLAIT_SIGNALLED);
     CHECK_INT(end.signal, SIGKILL);
 }

@@ -6,6 +6,9 @@
  *
  * With PLAIT_EINTR_STORM in the environment each case gets ten thousand signals a second meanwhile.
  *
+ * Cases of a group (TEST_OF) are run with PLAIT_CASES=GROUP in the environment, and no others then:
+ * each eleventh, all with PLAIT_SAMPLE=all, or those that are named.
+ *
  * A failed CHECK prints expression and values and ends the case. `foo_test -l` lists the cases,
  * `foo_test NAME…` runs some.
  */
@@ -20,7 +23,8 @@
 struct test_case {
     const char *name;
     void (*run)(void);
-    int limit_s; /* seconds until it is killed, times PLAIT_SLOW in the environment */
+    int limit_s;       /* seconds until it is killed, times PLAIT_SLOW in the environment */
+    const char *group; /* "": of none */
     struct test_case *next;
 };
 
@@ -41,16 +45,21 @@ void test_check_str(const char *file, int line, const char *expr, const char *go
 void test_check_mem(const char *file, int line, const void *got, size_t got_len, const void *want,
                     size_t want_len);
 
-#define TEST_LIMIT(claim, seconds)                                           \
-    static void claim(void);                                                 \
-    static struct test_case claim##_case = { #claim, claim, seconds, NULL }; \
-    __attribute__((constructor)) static void claim##_register(void)          \
-    {                                                                        \
-        test_register(&claim##_case);                                        \
-    }                                                                        \
+/* Registers a case; its body stands elsewhere. */
+#define TEST_CASE(group, claim, seconds)                                            \
+    static void claim(void);                                                        \
+    static struct test_case claim##_case = { #claim, claim, seconds, group, NULL }; \
+    __attribute__((constructor)) static void claim##_register(void)                 \
+    {                                                                               \
+        test_register(&claim##_case);                                               \
+    }
+
+#define TEST_OF(group, claim, seconds) \
+    TEST_CASE(group, claim, seconds)   \
     static void claim(void)
 
-#define TEST(claim) TEST_LIMIT(claim, 10)
+#define TEST_LIMIT(claim, seconds) TEST_OF("", claim, seconds)
+#define TEST(claim)                TEST_LIMIT(claim, 10)
 
 #define CHECK(expr)                                               \
     do {                                                          \

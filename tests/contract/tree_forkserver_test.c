@@ -1,0 +1,20 @@
+/* Tasks that the keeper forks, and that take along all that is below them.
+ * SPDX-License-Identifier: MIT
+ */
+#include <plait/process.h>
+
+#define METHOD PLAIT_START_FORKSERVER
+#include "tree_contract.h"
+#include "tree_deaths.h"
+
+/* Who ends everything stops it first, and may be killed before it has ended anybody. */
+TEST(a_stopped_guard_is_woken_by_the_keepers_death)
+{
+    prepare();
+    plait_task *task = start(leave_a_daemon, NULL);
+    CHECK_INT(kill(parent_of(plait_task_id(task)), SIGSTOP), 0);
+    kill_keeper();
+    CHECK_INT(join(task).signal, SIGKILL);
+    check_gone_already();
+    plait_task_destroy(task);
+}
