@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 CONFIGURE = cmake --preset
 
-.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm pool-storm loops-storm tree-storm soak models install fmt lint docs clean
+.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm pool-storm loops-storm tree-storm keeper-storm soak models install fmt lint docs clean
 
 all: configure
 	@cmake --build build -j $(JOBS)
@@ -59,6 +59,10 @@ loops-storm: all
 # make tree-storm KILLS=10000, SECONDS=600, SEED=1: what comes first ends it.
 tree-storm: all
 	@PLAIT_KILLS=$(KILLS) PLAIT_SECONDS=$(SECONDS) PLAIT_SEED=$(SEED) tests/torture/tree_storm
+
+# make keeper-storm ROUNDS=600, SECONDS=600, SEED=1: what comes first ends it.
+keeper-storm: all
+	@PLAIT_ROUNDS=$(ROUNDS) PLAIT_SECONDS=$(SECONDS) PLAIT_SEED=$(SEED) tests/torture/keeper_storm
 
 # make soak SECONDS=86400: as much memory and as many descriptors at the end as at the beginning.
 soak: all

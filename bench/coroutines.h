@@ -216,15 +216,15 @@ static coroutines_result coroutines_waits(void *arg)
 
 /* The clock starts when all wait for the first time, and stops when they do so again: their start and
  * end are not in it. Whole rounds are measured. */
-static int coroutines_timers(long count)
+static int coroutines_timers_of(long count, long n)
 {
-    long n = count < COROUTINES_TIMERS ? count : (long)COROUTINES_TIMERS;
     int rc = 0;
 
-    for (long i = 0; rc == 0 && i < n; i++)
-        rc = coroutines_go(coroutines_waits, (void *)(uintptr_t)(i + 1));
-    if (rc == 0)
-        rc = coroutines_yield();
+    for (long i = 1; rc == 0 && i <= n; i++) {
+        rc = coroutines_go(coroutines_waits, (void *)(uintptr_t)i);
+        if (rc == 0 && (i % COROUTINES_MANY == 0 || i == n))
+            rc = coroutines_yield();
+    }
     coroutines_begin = bench_now();
     while (rc == 0 && coroutines_failed == 0 && coroutines_count < count) {
         rc = coroutines_wake_all();
@@ -237,6 +237,16 @@ static int coroutines_timers(long count)
         coroutines_count = count;
     }
     return rc;
+}
+
+static int coroutines_timers(long count)
+{
+    return coroutines_timers_of(count, count < COROUTINES_TIMERS ? count : (long)COROUTINES_TIMERS);
+}
+
+static int coroutines_timers_at_once(long count)
+{
+    return coroutines_timers_of(count, count);
 }
 
 /* ---- parked ---- */
@@ -344,6 +354,7 @@ static const struct coroutines_known coroutines_known[] = {
     { "coroutine/hop", coroutines_hop },
     { "coroutine/lock", coroutines_lock },
     { "coroutine/timers", coroutines_timers },
+    { "coroutine/timers-1M", coroutines_timers_at_once },
     { "coroutine/parked", coroutines_park },
     { "coroutine/skynet", coroutines_skynet },
 };
@@ -376,7 +387,8 @@ static inline int coroutines_main(int argc, char **argv)
         rc = -EBADMSG;
     rc = bench_say(argv[0], rc, figure);
     fflush(stdout);
-    if (found->run == coroutines_park || found->run == coroutines_timers)
+    if (found->run == coroutines_park || found->run == coroutines_timers ||
+        found->run == coroutines_timers_at_once)
         _exit(rc); /* they never end */
     return rc;
 }

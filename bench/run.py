@@ -288,6 +288,7 @@ def scenarios(build):
                    goals=co_goals["hop"]),
         coroutines("lock", "plait:heap", *co_others, *co_pythons, unit="hand-overs/s"),
         coroutines("timers", "boost-fiber", "st", "go", "libuv-timers", *co_pythons, unit="timers/s", quick=100),
+        coroutines("timers-1M", "libuv-timers", unit="timers/s", count=1000000, quick=10000, is_fixed=True),
         coroutines("parked", "boost-fiber", "st", "go", *co_pythons, unit="bytes each", count=1000000, quick=10000,
                    portions=fewer, is_fixed=True, is_size=True, goals=co_goals["parked"]),
         coroutines("skynet", "boost-fiber", "st", "go", *co_pythons, unit="leaves/s", count=1000000, quick=1000,

@@ -115,7 +115,7 @@ set_target_properties(stress-pool_storm-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
 plait_register(stress-pool_storm stress TIMEOUT 300 COMMAND stress-pool_storm-test)
 
 # The storm over programs with several loops; the soak, and a crowd of coroutines that wait: long and large when asked to be.
-foreach(name loops_storm soak parked tree_storm)
+foreach(name keeper_storm loops_storm soak parked tree_storm)
     file(GLOB files CONFIGURE_DEPENDS tests/stress/${name}*.c)
     add_executable(stress-${name}-test ${files})
     target_link_libraries(stress-${name}-test PRIVATE plait-harness plait-flags plait-static)
@@ -139,8 +139,8 @@ foreach(name barrier condition event held_semaphore lock lock_death once rlock r
 endforeach()
 
 # What processes share, with those that are not forked.
-foreach(name barrier condition event held_semaphore lock lock_death once rlock rwlock semaphore shared_number
-        priority_queue_process queue_process)
+foreach(name barrier condition event held_semaphore lock lock_death once rlock rwlock select_crowd semaphore shared_number
+        pipe_process priority_queue_process queue_process)
     plait_register(methods-${name} methods COMMAND ${CMAKE_COMMAND} -E env PLAIT_CASES=methods
         $<TARGET_FILE:contract-${name}-test>)
 endforeach()

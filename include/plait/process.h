@@ -80,9 +80,9 @@ typedef struct plait_process_opts {
      * one, and with its further groups; the caller needs the privilege to change */
     const char *user;
     const char *group;
-    uint64_t
-        spare[8]; /* zero. Other options point to these, without their size: they do not grow, but
-                          fields of later versions come in here, and are -E2BIG to this one */
+    /* zero. Other options point to these, without their size: they do not grow, but fields of later
+     * versions come in here, and are -E2BIG to this one */
+    uint64_t spare[8];
 } plait_process_opts;
 
 /* How the processes of this program are made that do not say it: what plait_task_opts.method of

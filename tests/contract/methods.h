@@ -42,6 +42,7 @@ enum {
 enum carriage {
     AS_BYTES,
     AS_DESCRIPTORS, /* numbers of open ones */
+    AS_POINTER,     /* into the heap, the program or the segment */
     AS_PIPE         /* the descriptor of the end of a pipe */
 };
 
@@ -52,14 +53,14 @@ struct carried {
     struct carried *next;
 };
 
-static struct carried *first_carried;
+static struct carried *first_carried, **last_carried = &first_carried;
 
 #define CARRIED_AS(variable, how)                                                            \
     static struct carried variable##_carried = { &(variable), sizeof(variable), how, NULL }; \
     __attribute__((constructor)) static void variable##_is_carried(void)                     \
     {                                                                                        \
-        variable##_carried.next = first_carried;                                             \
-        first_carried = &variable##_carried;                                                 \
+        *last_carried = &variable##_carried;                                                 \
+        last_carried = &variable##_carried.next;                                             \
     }
 
 #define CARRIED(variable) CARRIED_AS(variable, AS_BYTES)
@@ -67,73 +68,73 @@ static struct carried *first_carried;
 CARRIED(method)
 CARRIED(the_segment_name)
 
-/* Where a pointer leads, in words that mean the same in each process of the program. */
-struct whereabouts {
-    enum {
-        AS_IT_IS, /* the heap, or a number */
-        IN_PROGRAM,
-        IN_SEGMENT
-    } where;
-
-    uintptr_t at;
+/* Where a pointer leads, in words that mean the same in each process of the program: above this bit
+ * stands what it is counted from; 0: it is as it is, into the heap, or a number. */
+enum {
+    FROM_BIT = 60,
+    FROM_PROGRAM = 1,
+    FROM_SEGMENT = 2
 };
 
 struct launch {
-    struct whereabouts fn, arg;
+    uint64_t fn, arg; /* pointers that travel */
     unsigned char carried[CARRIED_MOST];
 };
 
 /* The program lies between these two of the linker's, wherever that is. */
 extern char __executable_start[], _end[];
 
-static inline struct whereabouts place_of(const void *pointer)
+static inline uint64_t pack_pointer(const void *pointer)
 {
     uintptr_t at = (uintptr_t)pointer, begin = (uintptr_t)__executable_start;
 
     if (at >= begin && at < (uintptr_t)_end)
-        return (struct whereabouts){ IN_PROGRAM, at - begin };
+        return ((uint64_t)FROM_PROGRAM << FROM_BIT) + (at - begin);
     if (the_segment != NULL && plait_segment_offset(the_segment, pointer) != 0)
-        return (struct whereabouts){ IN_SEGMENT, plait_segment_offset(the_segment, pointer) };
+        return ((uint64_t)FROM_SEGMENT << FROM_BIT) + plait_segment_offset(the_segment, pointer);
     CHECK(at < SMALL || plait__is_shared(pointer));
-    return (struct whereabouts){ AS_IT_IS, at };
+    return at;
 }
 
-static inline void *at_place(struct whereabouts place)
+static inline void *unpack_pointer(uint64_t packed)
 {
     const plait_segment_opts opts = { .only_existing = true };
+    uint64_t offset = packed & (((uint64_t)1 << FROM_BIT) - 1);
 
-    if (place.where == IN_PROGRAM)
-        return __executable_start + place.at;
-    if (place.where == AS_IT_IS)
-        return (void *)place.at;
+    if (packed >> FROM_BIT == 0)
+        return (void *)(uintptr_t)packed;
+    if (packed >> FROM_BIT == FROM_PROGRAM)
+        return __executable_start + offset;
     CHECK_INT(plait_segment_open(&the_segment, the_segment_name, &opts, PLAIT_FOREVER), 0);
-    return plait_segment_at(the_segment, place.at, 1);
+    return plait_segment_at(the_segment, offset, 1);
 }
 
 static inline void keep_fd(plait_process_opts *process, int *kept, int fd)
 {
-    if (fd <= STDERR_FILENO)
-        return;
     CHECK(process->n_keep_fds < KEPT_MOST);
-    kept[process->n_keep_fds++] = fd;
+    if (fd > STDERR_FILENO)
+        kept[process->n_keep_fds++] = fd;
 }
 
 static inline void pack(struct launch *launch, plait_process_opts *process, int *kept)
 {
     unsigned char *to = launch->carried;
 
-    for (const struct carried *one = first_carried; one != NULL; one = one->next) {
+    for (const struct carried *one = first_carried; one != NULL;
+         to += one->bytes, one = one->next) {
+        uint64_t pointer = 0;
         CHECK(to + one->bytes <= launch->carried + CARRIED_MOST);
         memcpy(to, one->at, one->bytes);
-        if (one->how == AS_PIPE) {
-            plait_pipe *end = *(plait_pipe **)one->at;
-            int fd = end != NULL ? plait_pipe_fd(end) : 0;
-            memcpy(to, &fd, sizeof fd);
-            keep_fd(process, kept, fd);
-        }
         for (size_t i = 0; one->how == AS_DESCRIPTORS && i < one->bytes / sizeof(int); i++)
-            keep_fd(process, kept, ((int *)one->at)[i]);
-        to += one->bytes;
+            keep_fd(process, kept, ((const int *)one->at)[i]);
+        if (one->how == AS_POINTER)
+            pointer = pack_pointer(*(void **)one->at);
+        if (one->how == AS_PIPE && *(plait_pipe **)one->at != NULL) {
+            pointer = (uint64_t)plait_pipe_fd(*(plait_pipe **)one->at);
+            keep_fd(process, kept, (int)pointer);
+        }
+        if (one->how == AS_POINTER || one->how == AS_PIPE)
+            memcpy(to, &pointer, sizeof pointer);
     }
     process->keep_fds = kept;
 }
@@ -143,12 +144,14 @@ static inline void unpack(const struct launch *launch)
     const unsigned char *from = launch->carried;
 
     for (const struct carried *one = first_carried; one != NULL; one = one->next) {
-        int fd;
-        memcpy(&fd, from, sizeof fd);
-        if (one->how != AS_PIPE)
+        uint64_t pointer = 0;
+        memcpy(&pointer, from, one->bytes < sizeof pointer ? one->bytes : sizeof pointer);
+        if (one->how == AS_POINTER)
+            *(void **)one->at = unpack_pointer(pointer);
+        else if (one->how != AS_PIPE)
             memcpy(one->at, from, one->bytes);
-        else if (fd > 0)
-            CHECK_INT(plait_pipe_open(one->at, fd, NULL), 0);
+        else if (pointer != 0)
+            CHECK_INT(plait_pipe_open(one->at, (int)pointer, NULL), 0);
         from += one->bytes;
     }
 }
@@ -158,7 +161,7 @@ static inline int begin_launched(void *arg)
     const struct launch *launch = arg;
 
     unpack(launch);
-    return ((plait_task_fn *)at_place(launch->fn))(at_place(launch->arg));
+    return ((plait_task_fn *)unpack_pointer(launch->fn))(unpack_pointer(launch->arg));
 }
 
 /* As start_of_kind, and a process by `method`. */
@@ -171,8 +174,8 @@ static inline plait_task *start_by_method(plait_kind kind, plait_task_fn *fn, vo
     plait_task *task = NULL;
 
     if (kind == PLAIT_PROCESS && method != PLAIT_START_FORK) {
-        launch.fn = place_of((const void *)fn);
-        launch.arg = place_of(arg);
+        launch.fn = pack_pointer((const void *)fn);
+        launch.arg = pack_pointer(arg);
         pack(&launch, &process, kept);
         fn = begin_launched;
         arg = &launch;

@@ -19,9 +19,19 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "methods.h"
 #include "read_gate.h"
 
+#define CLAIM_LIMIT(claim, seconds) \
+    TEST_CASE("", claim, seconds)   \
+    BY_METHODS(claim, seconds)      \
+    static void claim(void)
+
+#define CLAIM(claim) CLAIM_LIMIT(claim, 10)
+
 static plait_pipe *a, *b;
+CARRIED_AS(a, AS_PIPE)
+CARRIED_AS(b, AS_PIPE)
 
 /* Sizes on both sides of each way that a message may go. */
 static const size_t sizes[] = { 0, 1, 24, 1000, 65535, 65536, 65537, 131072, 1 << 20, 5000001 };
@@ -38,26 +48,25 @@ static void leave(plait_pipe *end)
         CHECK_INT(plait_pipe_close(end), 0);
 }
 
-/* A pipe, and a task that has b. */
-static plait_task *start(plait_task_fn *fn, void *arg)
+/* A task that has b of the pipe which is there. */
+static plait_task *start_at(plait_task_fn *fn, void *arg)
 {
-    plait_task *task = NULL;
+    plait_task *task = start_by_method(KIND, fn, arg, (plait_task_opts){ 0 });
 
-    CHECK_INT(plait_pipe_create(&a, &b, NULL), 0);
-    CHECK_INT(plait_task_start(&task, KIND, fn, arg, NULL), 0);
     leave(b);
     return task;
 }
 
+/* A pipe, and such a task. */
+static plait_task *start(plait_task_fn *fn, void *arg)
+{
+    CHECK_INT(plait_pipe_create(&a, &b, NULL), 0);
+    return start_at(fn, arg);
+}
+
 static void finish(plait_task *task)
 {
-    plait_outcome end = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    CHECK_INT(end.kind, PLAIT_RETURNED);
-    CHECK_INT(end.code, 0);
-    plait_task_destroy(task);
+    CHECK_INT(result_of(task), 0);
     plait_pipe_destroy(a);
     plait_pipe_destroy(b);
 }
@@ -105,7 +114,7 @@ static int send_all_sizes(void *arg)
     return 0;
 }
 
-TEST(messages_of_every_size_arrive_whole_and_in_order_and_then_the_end)
+CLAIM(messages_of_every_size_arrive_whole_and_in_order_and_then_the_end)
 {
     static char buf[LARGEST];
     plait_task *task = start(send_all_sizes, NULL);
@@ -118,7 +127,7 @@ TEST(messages_of_every_size_arrive_whole_and_in_order_and_then_the_end)
     finish(task);
 }
 
-TEST(messages_of_every_size_are_received_into_new_memory)
+CLAIM(messages_of_every_size_are_received_into_new_memory)
 {
     plait_task *task = start(send_all_sizes, NULL);
     void *bytes = NULL;
@@ -135,7 +144,7 @@ TEST(messages_of_every_size_are_received_into_new_memory)
     finish(task);
 }
 
-TEST(a_message_larger_than_the_buffer_tells_its_size_and_stays)
+CLAIM(a_message_larger_than_the_buffer_tells_its_size_and_stays)
 {
     char *buf = malloc(LARGEST);
     plait_task *task = start(send_all_sizes, NULL);
@@ -168,7 +177,7 @@ static int echo(void *arg)
     }
 }
 
-TEST(a_pipe_goes_both_ways)
+CLAIM(a_pipe_goes_both_ways)
 {
     char *buf = malloc(LARGEST);
     plait_task *task = start(echo, NULL);
@@ -194,7 +203,7 @@ static int send_and_leave(void *arg)
     return 0;
 }
 
-TEST(what_was_sent_before_the_end_is_received_also_when_the_other_left_messages_unread)
+CLAIM(what_was_sent_before_the_end_is_received_also_when_the_other_left_messages_unread)
 {
     plait_task *task = start(send_and_leave, NULL);
     char buf[8];
@@ -208,7 +217,7 @@ TEST(what_was_sent_before_the_end_is_received_also_when_the_other_left_messages_
     finish(task);
 }
 
-TEST(a_send_to_nobody_says_so_without_a_signal)
+CLAIM(a_send_to_nobody_says_so_without_a_signal)
 {
     plait_task *task = start(send_and_leave, NULL);
 
@@ -220,12 +229,16 @@ TEST(a_send_to_nobody_says_so_without_a_signal)
     finish(task);
 }
 
+static int gate[2];
+CARRIED_AS(gate, AS_DESCRIPTORS)
+
 static int wait_and_leave(void *arg)
 {
     char byte;
 
+    (void)arg;
     leave(a);
-    CHECK_INT(read_gate(((int *)arg)[0], &byte, 1), 1);
+    CHECK_INT(read_gate(gate[0], &byte, 1), 1);
     plait_pipe_close(b);
     return 0;
 }
@@ -241,8 +254,6 @@ static int fill(plait_pipe *end, size_t size)
     return n;
 }
 
-static int gate[2];
-
 static void open_gate(int number)
 {
     (void)number;
@@ -257,10 +268,10 @@ static void alarm_in_ms(void (*fn)(int), int ms)
     CHECK_INT(setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { 0, ms * 1000 } }, NULL), 0);
 }
 
-TEST(who_sleeps_for_room_is_told_when_the_other_leaves)
+CLAIM(who_sleeps_for_room_is_told_when_the_other_leaves)
 {
     CHECK_INT(pipe(gate), 0);
-    plait_task *task = start(wait_and_leave, gate);
+    plait_task *task = start(wait_and_leave, NULL);
     CHECK(fill(a, 1000) > 0);
     alarm_in_ms(open_gate, 20); /* most likely we sleep by then; the claim holds in any case */
     CHECK_INT(plait_pipe_send(a, "x", 1, PLAIT_FOREVER), -EPIPE);
@@ -269,7 +280,7 @@ TEST(who_sleeps_for_room_is_told_when_the_other_leaves)
 
 /* ---- waiting ---- */
 
-TEST(an_empty_pipe_times_out)
+CLAIM(an_empty_pipe_times_out)
 {
     plait_task *task = start(echo, NULL);
     plait_deadline until = plait_after_ms(20);
@@ -291,31 +302,32 @@ TEST(an_empty_pipe_times_out)
     finish(task);
 }
 
+static int n_sent; /* of the messages, when all are */
+CARRIED(n_sent)
+
 static int drain(void *arg)
 {
     static char buf[100000];
     char byte;
     int n = 0;
 
+    (void)arg;
     leave(a);
-    CHECK_INT(read_gate(((int *)arg)[0], &byte, 1), 1);
+    CHECK_INT(read_gate(gate[0], &byte, 1), 1);
     while (plait_pipe_recv(b, buf, sizeof buf, PLAIT_FOREVER) > 0)
         n++;
-    return n == ((int *)arg)[2] ? 0 : n;
+    return n == n_sent ? 0 : n;
 }
 
 static void check_full(size_t size)
 {
-    int *board = calloc(3, sizeof *board); /* the gate, and how many there will be */
     plait_task *task;
 
-    CHECK_INT(pipe(board), 0);
-    gate[1] = board[1];
+    CHECK_INT(pipe(gate), 0);
     CHECK_INT(plait_pipe_create(&a, &b, NULL), 0);
-    board[2] = fill(a, size) + 1;
-    CHECK(board[2] > 1);
-    CHECK_INT(plait_task_start(&task, KIND, drain, board, NULL), 0);
-    leave(b);
+    n_sent = fill(a, size) + 1;
+    CHECK(n_sent > 1);
+    task = start_at(drain, NULL);
     plait_deadline until = plait_after_ms(20);
     CHECK_INT(plait_pipe_send(a, "more", 4, until), -ETIMEDOUT);
     CHECK_INT(plait_left_ns(until), 0);
@@ -323,12 +335,11 @@ static void check_full(size_t size)
     CHECK_INT(plait_pipe_send(a, "more", 4, PLAIT_FOREVER), 0); /* once there is room */
     CHECK_INT(plait_pipe_close(a), 0);
     finish(task); /* what timed out was not sent */
-    close(board[0]);
-    close(board[1]);
-    free(board);
+    close(gate[0]);
+    close(gate[1]);
 }
 
-TEST(a_full_pipe_times_out_and_takes_more_once_there_is_room)
+CLAIM(a_full_pipe_times_out_and_takes_more_once_there_is_room)
 {
     check_full(10);
     check_full(60000);
@@ -352,21 +363,22 @@ static int send_after_gate(void *arg)
     sigaddset(&alarm, SIGALRM); /* for the other thread only, if there is one */
     if (KIND != PLAIT_COROUTINE)
         CHECK_INT(pthread_sigmask(SIG_BLOCK, &alarm, NULL), 0);
+    (void)arg;
     leave(a);
-    CHECK_INT(read_gate(((int *)arg)[0], &byte, 1), 1);
+    CHECK_INT(read_gate(gate[0], &byte, 1), 1);
     CHECK_INT(plait_pipe_send(b, "hi", 2, PLAIT_FOREVER), 0);
-    CHECK_INT(read_gate(((int *)arg)[0], &byte, 1), 1); /* and stay */
+    CHECK_INT(read_gate(gate[0], &byte, 1), 1); /* and stay */
     return 0;
 }
 
-TEST(signal_handlers_do_not_disturb_a_wait)
+CLAIM(signal_handlers_do_not_disturb_a_wait)
 {
     struct sigaction action = { .sa_handler = tick_then_open_gate };
     struct itimerval often = { .it_interval = { 0, 2000 }, .it_value = { 0, 2000 } };
     char buf[4];
 
     CHECK_INT(pipe(gate), 0);
-    plait_task *task = start(send_after_gate, gate);
+    plait_task *task = start(send_after_gate, NULL);
     CHECK_INT(sigaction(SIGALRM, &action, NULL), 0);
     CHECK_INT(setitimer(ITIMER_REAL, &often, NULL), 0);
     CHECK_INT(plait_pipe_recv(a, buf, sizeof buf, PLAIT_FOREVER), 2);
@@ -397,15 +409,15 @@ static int send_one_way(void *arg)
     return 0;
 }
 
+/* An end that was opened by its descriptor is not known for simplex. */
 TEST(of_a_simplex_pipe_one_end_receives_and_the_other_sends)
 {
     plait_pipe_opts opts = { .simplex = true };
-    plait_task *task = NULL;
+    plait_task *task;
     void *bytes;
 
     CHECK_INT(plait_pipe_create(&a, &b, &opts), 0);
-    CHECK_INT(plait_task_start(&task, KIND, send_one_way, NULL, NULL), 0);
-    leave(b);
+    task = start_at(send_one_way, NULL);
     CHECK_INT(plait_pipe_send(a, "x", 1, PLAIT_NOWAIT), -EBADF);
     CHECK_INT(plait_pipe_send_fd(a, 2, "x", 1, PLAIT_NOWAIT), -EBADF);
     ssize_t n = plait_pipe_recv_alloc(a, &bytes, PLAIT_FOREVER);
@@ -437,7 +449,7 @@ static int send_descriptors(void *arg)
     return 0;
 }
 
-TEST(a_descriptor_travels_with_its_message_and_is_asked_for)
+CLAIM(a_descriptor_travels_with_its_message_and_is_asked_for)
 {
     plait_task *task = start(send_descriptors, NULL);
     char *buf = malloc(LARGEST), text[4] = "";
@@ -481,7 +493,7 @@ static int receive_far_up(void *arg)
     return close(fd);
 }
 
-TEST(a_descriptor_may_have_a_large_number)
+CLAIM(a_descriptor_may_have_a_large_number)
 {
     plait_task *task = start(receive_far_up, NULL);
     char text[4];
@@ -514,7 +526,7 @@ static int send_an_end(void *arg)
     return 0;
 }
 
-TEST(an_end_of_a_pipe_travels_through_a_pipe)
+CLAIM(an_end_of_a_pipe_travels_through_a_pipe)
 {
     plait_task *task = start(send_an_end, NULL);
     plait_pipe *end = NULL;

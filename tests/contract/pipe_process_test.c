@@ -3,6 +3,7 @@
  */
 #include <plait.h>
 
+#define WITH_METHODS
 #define KIND PLAIT_PROCESS
 #include "pipe_contract.h"
 #include "pipe_crowd.h"

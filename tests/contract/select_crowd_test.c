@@ -1,6 +1,7 @@
 /* Many who select on the same things; and some of them are killed.
  * SPDX-License-Identifier: MIT
  */
+#define WITH_METHODS
 #include "chan/queue.h"
 #include "os/probe.h"
 
@@ -11,6 +12,9 @@
 static plait_queue *queue;
 static plait_event *over;
 static plait_pipe *here, *there;
+CARRIED(queue)
+CARRIED_AS(over, AS_POINTER)
+CARRIED_AS(here, AS_PIPE)
 
 static void prepare_queue(size_t max_items)
 {
@@ -138,6 +142,7 @@ CLAIM(many_who_select_for_room_put_each_item)
 /* ---- wakes ---- */
 
 static bool is_for_room; /* else for an item */
+CARRIED(is_for_room)
 
 static uint32_t *bell(void)
 {

@@ -3,6 +3,7 @@
  */
 #include "bench.h"
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -33,20 +34,22 @@ static int arm_and_stop(uv_timer_t *timers, long n, uint32_t *random)
 
 int main(int argc, char **argv)
 {
-    static uv_timer_t timers[AT_ONCE];
     long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+    bool all = argc == 3 && strcmp(argv[1], "coroutine/timers-1M") == 0;
+    long n = all ? count : (long)AT_ONCE;
+    uv_timer_t *timers = calloc(n > 0 ? (size_t)n : 1, sizeof *timers);
     uint32_t random = 1;
     double begin;
     int rc = 0;
 
-    if (count <= 0 || strcmp(argv[1], "coroutine/timers") != 0) {
-        fprintf(stderr, "usage: %s coroutine/timers COUNT\n", argv[0]);
+    if (count <= 0 || timers == NULL || (!all && strcmp(argv[1], "coroutine/timers") != 0)) {
+        fprintf(stderr, "usage: %s coroutine/timers|coroutine/timers-1M COUNT\n", argv[0]);
         return 2;
     }
-    for (long i = 0; i < AT_ONCE; i++)
+    for (long i = 0; i < n; i++)
         uv_timer_init(uv_default_loop(), &timers[i]);
     begin = bench_now();
-    for (long left = count; rc == 0 && left > 0; left -= AT_ONCE)
-        rc = arm_and_stop(timers, left < AT_ONCE ? left : (long)AT_ONCE, &random);
+    for (long left = count; rc == 0 && left > 0; left -= n)
+        rc = arm_and_stop(timers, left < n ? left : n, &random);
     return bench_say(argv[0], rc, bench_now() - begin);
 }
