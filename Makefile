@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 CONFIGURE = cmake --preset
 
-.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm pool-storm loops-storm tree-storm keeper-storm soak models install fmt lint docs clean
+.PHONY: all configure setup demo check check-full asan tsan coverage bench torture storm pool-storm loops-storm tree-storm keeper-storm starts soak models install fmt lint docs clean
 
 all: configure
 	@cmake --build build -j $(JOBS)
@@ -63,6 +63,10 @@ tree-storm: all
 # make keeper-storm ROUNDS=600, SECONDS=600, SEED=1: what comes first ends it.
 keeper-storm: all
 	@PLAIT_ROUNDS=$(ROUNDS) PLAIT_SECONDS=$(SECONDS) PLAIT_SEED=$(SEED) tests/torture/keeper_storm
+
+# make starts STARTS=10000: of processes, by each method, and of other programs; nothing grows.
+starts: all
+	@PLAIT_STARTS=$(STARTS) tests/torture/starts
 
 # make soak SECONDS=86400: as much memory and as many descriptors at the end as at the beginning.
 soak: all

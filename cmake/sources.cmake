@@ -128,6 +128,7 @@ set(PLAIT_LIBRARY_SOURCES
     src/task/census.c
     src/task/coroutine.c
     src/task/coroutine_calls.c
+    src/task/coroutine_place.c
     src/task/coroutine_thread.c
     src/task/dump.c
     src/task/ending.c

@@ -115,7 +115,7 @@ set_target_properties(stress-pool_storm-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
 plait_register(stress-pool_storm stress TIMEOUT 300 COMMAND stress-pool_storm-test)
 
 # The storm over programs with several loops; the soak, and a crowd of coroutines that wait: long and large when asked to be.
-foreach(name keeper_storm loops_storm soak parked tree_storm)
+foreach(name keeper_storm loops_storm soak parked starts tree_storm)
     file(GLOB files CONFIGURE_DEPENDS tests/stress/${name}*.c)
     add_executable(stress-${name}-test ${files})
     target_link_libraries(stress-${name}-test PRIVATE plait-harness plait-flags plait-static)

@@ -50,7 +50,8 @@ typedef enum plait_offload_class {
  *   until     how long to wait. A function that has begun by then runs on; what it gives is dropped.
  *   Returns   the size of the value, as plait_future_get says it.
  *   Blocks    until the function has returned, or the deadline. A cancellation point.
- *   From      any task; a function that runs by this call may call it too.
+ *   From      any task; a function that runs by this call may call it too, but with a deadline not
+ *             more than 96 of a class at once: then some of them wait for nothing until it passes.
  *   Errors    PLAIT_ENOVALUE  it did not end in a value: job->result says in what.
  *             -ETIMEDOUT  it has not ended.
  *             -ECANCELED  the caller was asked to end.

@@ -65,7 +65,8 @@ PLAIT_API int plait_task_write(plait_task *task, const void *bytes, size_t n);
  */
 PLAIT_API int plait_task_fail(plait_task *task, const char *text);
 
-/* Say how far the job is. plait_pool_stats adds up what the running jobs said last.
+/* Say how far the job is. plait_pool_stats adds up what the running jobs said last, and the bar of
+ * `plait map --so` shows it.
  *
  *   task      the running task.
  *   done      how much is done …

@@ -96,7 +96,8 @@ typedef struct plait_queue_opts {
      * lane, a single consumer one of all */
     size_t lanes;
     /* only tasks of this process use it: much faster between coroutines. Not in a segment. Who waits is
-     * handed what comes: a coroutine whose thread ended without it (not one of plait's) takes it along */
+     * handed what comes: a coroutine whose thread ends without it (not one of plait's) takes along what
+     * it was handed and has not looked at */
     bool one_process;
 } plait_queue_opts;
 

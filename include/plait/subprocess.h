@@ -198,6 +198,7 @@ static inline int plait_subprocess_start_pipeline(plait_subprocess **ret,
  *             -ECHILD     it is not one of this process (a handle inherited by fork).
  *             -EINVAL     p is NULL.
  *             -ENOMEM     no memory to wait with.
+ *             -EMFILE     no descriptor is left, and one is needed to be cancelled.
  *   Fork      not usable in the child (-ECHILD).
  *   Since     0.1
  */

@@ -27,8 +27,15 @@ static struct plait__own_call *call_at(struct plait__list *node)
 /* False: it goes on waiting. */
 static bool try_again(struct plait__own_queue *queue, struct plait__own_call *call)
 {
-    ssize_t rc = call->attempt(queue, call);
+    ssize_t rc;
 
+    if (plait__is_left(call->waiting.sleeper)) { /* it is as if it had never come */
+        plait__list_remove(&call->waiting.node);
+        queue->n_waiting--;
+        queue->n_inside--;
+        return false;
+    }
+    rc = call->attempt(queue, call);
     if (rc != -EAGAIN)
         plait__own_finish(queue, call, rc);
     return rc != -EAGAIN;

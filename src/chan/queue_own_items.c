@@ -177,7 +177,7 @@ static inline bool hand_over(struct plait__own_queue *queue, const void *bytes, 
         n > PLAIT__RING_SMALL)
         return false;
     get = plait__list_entry(queue->getters.next, struct plait__own_call, waiting.node);
-    if (get->attempt != try_get || get->n < n)
+    if (get->attempt != try_get || get->n < n || plait__is_left(get->waiting.sleeper))
         return false;
     copy(get->ret, bytes, n);
     queue->n_put++;

@@ -121,9 +121,20 @@ int plait__loop_get_poller(struct plait__loop *loop);
 
 /* Runs the others that are ready, and sleeps when none is, until `self` is ready. */
 void plait__run_others(struct plait__strand *self);
+/* Only for the next function: the last one has ended. */
+void plait__strand_bury(struct plait__loop *loop);
+
 /* After each switch: what is the running strand's, and what the last one left behind. */
-void plait__strand_arrive(struct plait__strand *strand);
-/* If the root waits for that and nothing is left: it is ready. */
+static inline void plait__strand_arrive(struct plait__strand *strand)
+{
+    plait__sleeper_set_current(strand->sleeper);
+    if (strand->loop->ended != NULL)
+        plait__strand_bury(strand->loop);
+}
+
+/* The last act of a strand: where to go on. */
+struct plait__context *plait__strand_leave(struct plait__strand *strand);
+/* If the root waits for that and nothing is left, it is ready: one has ended, or never will begin. */
 void plait__loop_tell_drained(struct plait__loop *loop);
 /* Ends its sleep, from any thread. */
 void plait__loop_kick(struct plait__loop *loop);

@@ -21,18 +21,20 @@ static struct plait__loop *left_behind[2];
 
 /* ---- strands ---- */
 
-static void enter(void *arg)
+static struct plait__context *enter(void *arg)
 {
     struct plait__strand *strand = arg;
 
     plait__strand_arrive(strand);
     strand->fn(strand);
-    PLAIT__ASSERT(false); /* it leaves */
+    return plait__strand_leave(strand);
 }
 
-int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes,
+int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, void *top,
                        bool again)
 {
+    void *low = strand->stack.low;
+    size_t bytes = (size_t)((char *)top - (char *)low);
     int rc = plait__heap_reserve(&loop->timers, loop->n_strands + 2);
 
     if (rc < 0)
@@ -40,8 +42,10 @@ int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, s
     strand->loop = loop;
     strand->sleeper->ops = &plait__strand_ops;
     strand->sleeper->strand = strand;
-    (again ? plait__context_again : plait__context_make)(
-        &strand->context, strand->stack.low, strand->stack.bytes - top_bytes, enter, strand);
+    if (again)
+        plait__context_again(&strand->context, low, bytes, enter, strand);
+    else
+        plait__context_make(&strand->context, low, bytes, enter, strand);
     plait__list_push_back(&loop->strands, &strand->node);
     loop->n_strands++;
     return 0;
@@ -165,6 +169,12 @@ void plait__loop_abandon(void)
 {
     struct plait__loop *loop = plait__loop_here();
 
+    /* relaxed: whoever knows that the thread has ended sees it; others may be too early anyhow */
+    list_for_each (node, &loop->strands) {
+        struct plait__strand *strand = plait__list_entry(node, struct plait__strand, node);
+        if (strand->sleeper != NULL)
+            __atomic_store_n(&strand->sleeper->is_left, true, __ATOMIC_RELAXED);
+    }
     plait__look_delist(loop);
     plait__loop_close_door(loop);
     plait__host_close(loop);

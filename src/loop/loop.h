@@ -55,21 +55,25 @@ struct plait__strand {
     struct plait__strand *next;     /* in the run queue or in the inbox: whoever made it ready */
     uint64_t ticket;                /* loop: its place in the run queue */
     struct plait__loop *loop;       /* const */
-    uint32_t state;                 /* atomic: enum plait__strand_state */
-    bool has_timed_out;             /* loop: its timer made it ready */
-    bool is_stuck;                  /* loop: nobody is left who could have made it ready */
-    bool is_calling;                /* loop: it waits for the one it has called, not parked yet */
-    bool is_called;                 /* loop: by its joiner */
-    struct plait__strand *joiner;   /* loop: one of the same, made ready by our end; NULL: none */
     struct plait__sleeper *sleeper; /* loop: the current one whenever it runs */
     struct plait_task *task;        /* const: for the layers above; NULL: the root */
     struct plait__list node;        /* loop: among all of the loop */
     struct plait__heap_node timer;  /* loop: when its wait ends */
     void (*fn)(struct plait__strand *strand);     /* const */
     void (*on_end)(struct plait__strand *strand); /* const: its stack is not in use any more */
-    const void *site;  /* const, for people: where it was asked for; NULL: not known */
-    int64_t parked_ns; /* loop, for people: about when */
-    uint32_t number;   /* const, for people; of the root 0 */
+    /* const: that may take long from now on; not called if it comes at once, with the joiner */
+    void (*on_leave)(struct plait__strand *strand);
+
+    /* what is above is in order when one has ended; from here on its next life begins with zeroes */
+    uint32_t state;               /* first; atomic: enum plait__strand_state */
+    bool has_timed_out;           /* loop: its timer made it ready */
+    bool is_stuck;                /* loop: nobody is left who could have made it ready */
+    bool is_calling;              /* loop: it waits for the one it has called, not parked yet */
+    bool is_called;               /* loop: by its joiner */
+    struct plait__strand *joiner; /* loop: one of the same, made ready by our end; NULL: none */
+    const void *site;             /* const, for people: where it was asked for; NULL: not known */
+    int64_t parked_ns;            /* loop, for people: about when */
+    uint32_t number;              /* const, for people; of the root 0 */
     void *slots[PLAIT__STRAND_SLOTS]; /* the strand's own: by plait__strand_slot */
 };
 
@@ -127,25 +131,22 @@ static inline struct plait__loop *plait__loop_here(void)
     return plait__strand_of_thread != NULL ? plait__strand_of_thread->loop : NULL;
 }
 
-/* A strand on that stack, to run fn; fn must not return but leave by plait__strand_leave. Ready to be
- * run next. The other fields are set already, all others zero. `again`: one was made there with the
- * same arguments, has ended, and left its context and its stack. 0, -ENOMEM. */
-int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, size_t top_bytes,
+/* A strand on that stack up to `top`, to run fn, and then to end. Ready to be run next. The other
+ * fields are set already, all others zero. `again`: one was made there with the same arguments, has
+ * ended, and left its context and its stack. 0, -ENOMEM. */
+int plait__strand_make(struct plait__loop *loop, struct plait__strand *strand, void *top,
                        bool again);
 /* Takes one back that has not become ready. */
 void plait__strand_unmake(struct plait__strand *strand);
-/* The last act of a strand. */
-_Noreturn void plait__strand_leave(struct plait__strand *strand);
 /* Make ready what has just been made, or unparked, on this thread. */
 void plait__strand_ready(struct plait__strand *strand);
 /* Let all others that are ready run first. */
 void plait__strand_yield(void);
 /* Wait until no other is ready; in a thread without a loop that is so. 0, -ETIMEDOUT, -ECANCELED. */
 int plait__strand_idle(plait_deadline until);
-/* The running strand is the joiner of that one. Is it the next to run, and may the joiner just as well
- * lend it its turn? */
-bool plait__strand_may_call(const struct plait__strand *strand);
-/* Then it does: parks, as by the seam's park, but at no cost unless the other one comes to wait. */
+/* The running strand is the joiner of that one, and lends it its turn if it is the next to run anyway:
+ * parks, as by the seam's park, but at no cost unless the other one comes to wait. -EAGAIN: it is not.
+ */
 int plait__strand_call(struct plait__strand *strand);
 /* Hand a coroutine's stack back, from any thread; not while it is in use. */
 void plait__strand_free_stack(struct plait__strand *strand);

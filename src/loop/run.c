@@ -275,7 +275,6 @@ void plait__loop_look_outside(struct plait__loop *loop)
 
 /* ---- switching ---- */
 
-/* One less: it has ended, or never will begin. */
 void plait__loop_tell_drained(struct plait__loop *loop)
 {
     if (!loop->is_draining || plait__loop_count(loop) > 0)
@@ -373,17 +372,13 @@ static void park_callers(struct plait__strand *called)
     }
 }
 
-/* After each switch: what is the running strand's, and what the last one left behind. */
-void plait__strand_arrive(struct plait__strand *strand)
+void plait__strand_bury(struct plait__loop *loop)
 {
-    struct plait__strand *ended = strand->loop->ended;
+    struct plait__strand *ended = loop->ended;
 
-    plait__sleeper_set_current(strand->sleeper);
-    if (ended != NULL) {
-        strand->loop->ended = NULL;
-        ended->on_end(ended);
-        strand->loop->lacks_stacks = false;
-    }
+    loop->ended = NULL;
+    ended->on_end(ended);
+    loop->lacks_stacks = false;
 }
 
 /* errno belongs to the strand: others, and the loop, may set it meanwhile. */
@@ -419,10 +414,9 @@ void plait__strand_yield(void)
     plait__run_others(self);
 }
 
-bool plait__strand_may_call(const struct plait__strand *strand)
+/* Is it the next to run, and need nobody look outside, or on, before? */
+static bool may_call(const struct plait__loop *loop, const struct plait__strand *strand)
 {
-    const struct plait__loop *loop = strand->loop;
-
     return loop->first == strand && !loop->is_hosted && loop->trace == NULL &&
            loop->since_look + 1 < loop->look_every &&
            (loop->first_fresh == NULL || loop->first_fresh->ticket > strand->ticket);
@@ -432,8 +426,11 @@ int plait__strand_call(struct plait__strand *strand)
 {
     struct plait__strand *self = plait__strand_here();
     struct plait__loop *loop = self->loop;
-    int error = errno;
+    int error;
 
+    if (!may_call(loop, strand))
+        return -EAGAIN;
+    error = errno;
     loop->first = strand->next;
     __atomic_store_n(&loop->n_switches, loop->n_switches + 1, __ATOMIC_RELAXED);
     loop->since_look++;
@@ -468,7 +465,7 @@ static struct plait__strand *tell_joiner(struct plait__strand *strand)
     return NULL;
 }
 
-_Noreturn void plait__strand_leave(struct plait__strand *strand)
+struct plait__context *plait__strand_leave(struct plait__strand *strand)
 {
     struct plait__loop *loop = strand->loop;
     struct plait__strand *next = NULL;
@@ -476,11 +473,13 @@ _Noreturn void plait__strand_leave(struct plait__strand *strand)
     if (strand->joiner != NULL)
         next = tell_joiner(strand);
     plait__strand_unmake(strand);
-    plait__loop_tell_drained(loop);
+    if (loop->is_draining)
+        plait__loop_tell_drained(loop);
     loop->lacks_stacks = false;
     /* release: nothing but the state itself is asked for from now on */
     __atomic_store_n(&strand->state, PLAIT__STRAND_ENDED, __ATOMIC_RELEASE);
     if (next == NULL) {
+        strand->on_leave(strand);
         loop->is_leaving = true; /* its own stack comes back in a moment */
         next = take_next(loop);
         loop->is_leaving = false;
@@ -489,5 +488,5 @@ _Noreturn void plait__strand_leave(struct plait__strand *strand)
     if (__builtin_expect(loop->trace != NULL, 0))
         plait__trace_note(loop, strand, next);
     plait__strand_of_thread = next;
-    plait__context_leave(&strand->context, &next->context);
+    return &next->context;
 }

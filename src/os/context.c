@@ -24,13 +24,26 @@ static void tell_bounds_of_thread(struct plait__context *context)
     pthread_attr_destroy(&attr);
 }
 
-/* The first thing on a stack: the sanitizer hears that the switch is over. */
-static void begin(void *arg)
-{
-    struct plait__context *self = arg;
+#endif
 
+#if defined(PLAIT__ASAN) || defined(PLAIT__TSAN)
+/* The first thing on a stack, and the last one: the sanitizer hears of both switches. After that it
+ * must not see a return. */
+static struct plait__context *begin(void *arg)
+{
+    struct plait__context *self = arg, *to;
+
+#    ifdef PLAIT__ASAN
     __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-    self->fn(self->arg);
+#    endif
+    to = self->fn(self->arg);
+#    ifdef PLAIT__ASAN
+    __sanitizer_start_switch_fiber(NULL, to->low, to->bytes);
+#    endif
+#    ifdef PLAIT__TSAN
+    __tsan_switch_to_fiber(to->fiber, 0);
+#    endif
+    plait__context_jump(&to->cpu);
 }
 #endif
 
@@ -45,7 +58,7 @@ void plait__context_of_thread(struct plait__context *ret)
 #endif
 }
 
-void plait__context_make(struct plait__context *ret, void *low, size_t bytes, void (*fn)(void *arg),
+void plait__context_make(struct plait__context *ret, void *low, size_t bytes, plait__context_fn *fn,
                          void *arg)
 {
     *ret = (struct plait__context){ 0 };
@@ -56,26 +69,26 @@ void plait__context_make(struct plait__context *ret, void *low, size_t bytes, vo
     plait__context_again(ret, low, bytes, fn, arg);
 }
 
+#if defined(PLAIT__ASAN) || defined(PLAIT__TSAN)
 void plait__context_again(struct plait__context *ret, void *low, size_t bytes,
-                          void (*fn)(void *arg), void *arg)
+                          plait__context_fn *fn, void *arg)
 {
-#ifdef PLAIT__ASAN
+#    ifdef PLAIT__ASAN
     __asan_unpoison_memory_region(low, bytes); /* what another one has left there */
     ret->low = low;
     ret->bytes = bytes;
-    ret->fn = fn;
-    ret->arg = arg;
-    fn = begin;
-    arg = ret;
-#endif
-#ifdef PLAIT__TSAN
+#    endif
+#    ifdef PLAIT__TSAN
     if (ret->owns_fiber)
         __tsan_destroy_fiber(ret->fiber);
     ret->fiber = __tsan_create_fiber(0);
     ret->owns_fiber = true;
-#endif
-    plait__context_prepare(&ret->cpu, low, bytes, fn, arg);
+#    endif
+    ret->fn = fn;
+    ret->arg = arg;
+    plait__context_prepare(&ret->cpu, low, bytes, begin, ret);
 }
+#endif
 
 void plait__context_anything(void)
 {

@@ -4,8 +4,10 @@
  * A context is a stack and the place where it goes on. The switch is inline and tells the compiler
  * that every register is lost, so that the compiler saves what is alive at that place and no more;
  * what it cannot be told about (stack and frame pointer, the base pointer of some frames) is kept in
- * the context. It jumps: a return would be predicted wrong each time. The floating-point control words
- * stay the thread's, as across any call.
+ * the context. It jumps: a return would be predicted wrong each time. The end of a context is a return,
+ * for the same reason: processors predict one by the call before it, and after a call that never
+ * returned those of whoever goes on would be wrong. The floating-point control words stay the
+ * thread's, as across any call.
  *
  * A context stays with its thread and at its address. errno is the caller's to keep.
  */
@@ -33,12 +35,18 @@
 #    include <sanitizer/tsan_interface.h>
 #endif
 
+/* What a context runs, and then where to go on: as soon as that runs, the stack may be another's, and
+ * the context that has ended may be forgotten. */
+typedef struct plait__context *plait__context_fn(void *arg);
+
 struct plait__context {
-    struct plait__context_cpu cpu; /* while parked: what the machine goes on with */
+    struct plait__context_cpu cpu; /* first; while parked: what the machine goes on with */
     unsigned tag;                  /* valgrind's number of the stack plus one; 0: none */
-#ifdef PLAIT__ASAN
-    void (*fn)(void *arg);
+#if defined(PLAIT__ASAN) || defined(PLAIT__TSAN)
+    plait__context_fn *fn;
     void *arg;
+#endif
+#ifdef PLAIT__ASAN
     const void *low; /* of the stack */
     size_t bytes;
 #endif
@@ -50,13 +58,20 @@ struct plait__context {
 
 /* The context that stands for this thread's own stack: what is switched away from at first. */
 void plait__context_of_thread(struct plait__context *ret);
-/* A context on the stack low … low + bytes: fn(arg) begins when it is first switched to, and never
- * returns. */
-void plait__context_make(struct plait__context *ret, void *low, size_t bytes, void (*fn)(void *arg),
+/* A context on the stack low … low + bytes: fn(arg) begins when it is first switched to. */
+void plait__context_make(struct plait__context *ret, void *low, size_t bytes, plait__context_fn *fn,
                          void *arg);
 /* One that has ended begins anew: as plait__context_make, with the same arguments. */
+#if defined(PLAIT__ASAN) || defined(PLAIT__TSAN)
 void plait__context_again(struct plait__context *ended, void *low, size_t bytes,
-                          void (*fn)(void *arg), void *arg);
+                          plait__context_fn *fn, void *arg);
+#else
+static inline void plait__context_again(struct plait__context *ended, void *low, size_t bytes,
+                                        plait__context_fn *fn, void *arg)
+{
+    plait__context_prepare(&ended->cpu, low, bytes, fn, arg);
+}
+#endif
 /* Forgets a context that is not running, also one that never began. Its stack is not freed. */
 void plait__context_fini(struct plait__context *context);
 
@@ -92,25 +107,6 @@ plait__context_switch(struct plait__context *from, struct plait__context *to)
     return;
 anything:
     plait__context_anything();
-}
-
-/* The last switch out of a context: as soon as `to` runs, the stack of `dead` may be another's, and
- * `dead` may be forgotten. */
-static inline void __attribute__((always_inline, noreturn))
-plait__context_leave(struct plait__context *dead, struct plait__context *to)
-{
-#ifdef PLAIT__ASAN
-    __sanitizer_start_switch_fiber(NULL, to->low, to->bytes);
-#endif
-#ifdef PLAIT__TSAN
-    __tsan_switch_to_fiber(to->fiber, 0);
-#endif
-    (void)dead;
-    PLAIT__CONTEXT_MAY_DO_ANYTHING(anything);
-    plait__context_jump(&to->cpu);
-anything:
-    plait__context_anything();
-    __builtin_unreachable();
 }
 
 #endif

@@ -6,7 +6,6 @@
 #ifdef PLAIT__CONTEXT_AARCH64
 #    include "os/context_aarch64.h"
 
-#    include <stdint.h>
 #    ifdef __GLIBC__
 #        include <execinfo.h>
 #    endif
@@ -20,15 +19,6 @@ enum {
     FRAMES = 64 /* at most so many are told */
 };
 
-/* At the top of a new stack. */
-struct first_call {
-    void (*fn)(void *arg);
-    void *arg;
-};
-
-/* Where a context begins: the stack pointer is at a struct first_call. Nobody called it: unwinders
- * stop here. */
-void plait__context_entry(void);
 /* Calls walk(ret, max) as if the parked context had: what it finds above itself is that one's. */
 int plait__context_walk(const struct plait__context_cpu *parked, void **ret, int max,
                         int (*walk)(void **ret, int max));
@@ -46,7 +36,10 @@ __asm__(".pushsection .text\n"
         "    hint #36\n" /* as at the end of a switch */
         "    ldp x9, x0, [sp]\n"
         "    blr x9\n"
-        "    brk #1\n"
+        "    ldp x10, x9, [x0]\n"
+        "    ldp x29, x19, [x0, #16]\n"
+        "    mov sp, x10\n"
+        "    br x9\n"
         "    .cfi_endproc\n"
         ".size plait__context_entry, .-plait__context_entry\n"
         "\n"
@@ -88,17 +81,6 @@ __asm__(".pushsection .text\n"
         "    .cfi_endproc\n"
         ".size plait__context_walk, .-plait__context_walk\n"
         ".popsection\n");
-
-void plait__context_prepare(struct plait__context_cpu *ret, void *low, size_t bytes,
-                            void (*fn)(void *arg), void *arg)
-{
-    uintptr_t top = ((uintptr_t)low + bytes) & ~(uintptr_t)15;
-    struct first_call *first = (struct first_call *)(top - sizeof *first);
-
-    *first = (struct first_call){ .fn = fn, .arg = arg };
-    *ret =
-        (struct plait__context_cpu){ .sp = first, .ip = (void *)(uintptr_t)plait__context_entry };
-}
 
 int plait__context_trace(const struct plait__context_cpu *parked, void **ret, int max)
 {

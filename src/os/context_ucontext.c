@@ -14,11 +14,11 @@ static void enter(unsigned high, unsigned low)
     struct plait__context_cpu *self =
         (struct plait__context_cpu *)(uintptr_t)((uint64_t)high << 32 | low);
 
-    self->fn(self->arg);
+    plait__context_jump((struct plait__context_cpu *)(void *)self->fn(self->arg)); /* its first */
 }
 
 void plait__context_prepare(struct plait__context_cpu *ret, void *low, size_t bytes,
-                            void (*fn)(void *arg), void *arg)
+                            struct plait__context *(*fn)(void *arg), void *arg)
 {
     uint64_t self = (uintptr_t)ret;
 

@@ -7,15 +7,17 @@
 #include <stddef.h>
 #include <ucontext.h>
 
+struct plait__context;
+
 struct plait__context_cpu {
     ucontext_t registers;
-    void (*fn)(void *arg);
+    struct plait__context *(*fn)(void *arg);
     void *arg;
 };
 
 /* fn(arg) begins on that stack. */
 void plait__context_prepare(struct plait__context_cpu *ret, void *low, size_t bytes,
-                            void (*fn)(void *arg), void *arg);
+                            struct plait__context *(*fn)(void *arg), void *arg);
 /* Up to max return addresses, the innermost first: how many. */
 int plait__context_trace(const struct plait__context_cpu *parked, void **ret, int max);
 

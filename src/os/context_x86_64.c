@@ -6,7 +6,6 @@
 #ifdef PLAIT__CONTEXT_X86_64
 #    include "os/context_x86_64.h"
 
-#    include <stdint.h>
 #    ifdef __GLIBC__
 #        include <execinfo.h>
 #    endif
@@ -20,15 +19,6 @@ enum {
     FRAMES = 64 /* at most so many are told */
 };
 
-/* At the top of a new stack. */
-struct first_call {
-    void (*fn)(void *arg);
-    void *arg;
-};
-
-/* Where a context begins: the stack pointer is at a struct first_call. Nobody called it: unwinders
- * stop here. */
-void plait__context_entry(void);
 /* Calls walk(ret, max) as if the parked context had: what it finds above itself is that one's. */
 int plait__context_walk(const struct plait__context_cpu *parked, void **ret, int max,
                         int (*walk)(void **ret, int max));
@@ -45,7 +35,10 @@ __asm__(".pushsection .text\n"
         "plait__context_entry:\n"
         "    movq 8(%rsp), %rdi\n"
         "    callq *(%rsp)\n"
-        "    ud2\n"
+        "    movq 0(%rax), %rsp\n"
+        "    movq 16(%rax), %rbp\n"
+        "    movq 24(%rax), %rbx\n"
+        "    jmpq *8(%rax)\n"
         "    .cfi_endproc\n"
         ".size plait__context_entry, .-plait__context_entry\n"
         "\n"
@@ -79,17 +72,6 @@ __asm__(".pushsection .text\n"
         "    .cfi_endproc\n"
         ".size plait__context_walk, .-plait__context_walk\n"
         ".popsection\n");
-
-void plait__context_prepare(struct plait__context_cpu *ret, void *low, size_t bytes,
-                            void (*fn)(void *arg), void *arg)
-{
-    uintptr_t top = ((uintptr_t)low + bytes) & ~(uintptr_t)15;
-    struct first_call *first = (struct first_call *)(top - sizeof *first);
-
-    *first = (struct first_call){ .fn = fn, .arg = arg };
-    *ret =
-        (struct plait__context_cpu){ .sp = first, .ip = (void *)(uintptr_t)plait__context_entry };
-}
 
 int plait__context_trace(const struct plait__context_cpu *parked, void **ret, int max)
 {

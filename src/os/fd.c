@@ -124,6 +124,13 @@ ssize_t plait__os_write_quietly(int fd, const void *bytes, size_t n)
     return rc;
 }
 
+/* Raw, as is close_range below: each function of the C library that a process has not called yet costs
+ * it a page fault. */
+int plait__os_dup_onto(int fd, int number)
+{
+    return syscall(SYS_dup3, fd, number, 0) < 0 ? -errno : 0;
+}
+
 int plait__os_dup_above(int fd, int lowest)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);

@@ -36,6 +36,8 @@ int plait__os_set_nonblocking(int fd);
 /* A write that raises no SIGPIPE, and takes none away that somebody else has sent: how many bytes, or
  * -errno (-EPIPE, -EAGAIN, -EINTR …). */
 ssize_t plait__os_write_quietly(int fd, const void *bytes, size_t n);
+/* `number` is fd from now on; it is another one. 0 or -errno. */
+int plait__os_dup_onto(int fd, int number);
 /* The lowest copy of fd at or above `lowest`. */
 int plait__os_dup_above(int fd, int lowest);
 /* The descriptor itself, or if it is below 3 a copy that is not, in its place. An error stays what it

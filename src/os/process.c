@@ -221,8 +221,9 @@ int plait__os_thread_count(void)
 
 int plait__os_die_with_parent(pid_t parent, int signal)
 {
-    prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0); /* fails only for an unknown signal */
-    return getppid() != parent ? -ESRCH : 0;                 /* it died before prctl */
+    /* raw: see plait__os_dup_onto. Fails only for an unknown signal */
+    syscall(SYS_prctl, PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL);
+    return getppid() != parent ? -ESRCH : 0; /* it died before prctl */
 }
 
 void plait__os_lead_group(void)
@@ -243,7 +244,7 @@ int plait__os_adopt_orphans(void)
 
 void plait__os_set_process_name(const char *name)
 {
-    prctl(PR_SET_NAME, (unsigned long)(uintptr_t)name, 0, 0, 0);
+    syscall(SYS_prctl, PR_SET_NAME, name, 0UL, 0UL, 0UL);
 }
 
 void plait__os_set_own_name(void)

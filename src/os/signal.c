@@ -78,12 +78,12 @@ void plait__os_signals_own(uint64_t ignored, uint64_t blocked)
 
 void plait__os_signals_default(uint64_t signals)
 {
-    sigset_t none;
+    const uint64_t none[4] = { 0 }; /* no mask; the kernel's struct sigaction, with SIG_DFL */
 
+    /* raw: each function of the C library that a process has not called yet costs it a page fault */
     for (uint64_t left = signals; left != 0; left &= left - 1)
-        sigaction(__builtin_ctzll(left) + 1, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+        syscall(SYS_rt_sigaction, __builtin_ctzll(left) + 1, none, NULL, _NSIG / 8);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, _NSIG / 8);
 }
 
 int plait__os_signal_fd(uint64_t signals)

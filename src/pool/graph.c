@@ -63,6 +63,13 @@ struct plait__node *plait__graph_name(plait_graph *graph, const char *key)
 
 /* ---- ends ---- */
 
+/* It does not wait any more: what it needs and has not ended shall not find it. */
+static void leave_needs(struct plait__node *node)
+{
+    for (size_t i = 0; i < node->n_needs; i++)
+        plait__list_remove(&node->needs[i].node);
+}
+
 /* It has ended, and with it all that cannot begin any more. */
 static void settle(plait_graph *graph, struct plait__node *node, int code)
 {
@@ -89,6 +96,8 @@ static void settle(plait_graph *graph, struct plait__node *node, int code)
             who->code = node->code;
             who->origin = node->origin;
             graph->n_left -= node->code < 0;
+            if (node->code < 0)
+                leave_needs(who);
             plait__list_push_back(node->code < 0 ? to_do : &graph->ready, &who->link);
         }
     }
@@ -191,8 +200,7 @@ void plait__graph_enter(plait_graph *graph, struct plait__node *node)
         }
     }
     if (failed != NULL) {
-        for (size_t i = 0; i < node->n_needs; i++)
-            plait__list_remove(&node->needs[i].node);
+        leave_needs(node);
         node->origin = failed->origin;
         end_added(graph, node, failed->code);
     } else if (node->n_missing == 0) {

@@ -1,10 +1,6 @@
 /* Tasks of kind coroutine.
  * SPDX-License-Identifier: MIT
  *
- * A coroutine and all that plait knows of it lie at the top of its own stack: one that is parked
- * costs a page, not two, and a start allocates nothing but that stack. Therefore the stack goes back
- * only when the last reference to the task does.
- *
  * What plait_go starts is a struct fresh of a few words until its loop has time for it: a million of
  * them cost no million of stacks, and another loop may take some over.
  */
@@ -14,6 +10,7 @@
 #include "loop/loop.h"
 #include "sync/debug.h"
 #include "task/census.h"
+#include "task/coroutine_place.h"
 #include "task/failure.h"
 #include "task/local.h"
 #include "wait/wait.h"
@@ -22,20 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What of it is not cleared at its start: the strand's context and stack, and the end of the task. */
-struct coroutine {
-    struct plait__strand strand; /* first */
-    struct plait__group *group;  /* const; NULL: none, it was started with a handle */
-    struct plait__group_member member;
-    const struct plait__loop *home; /* const: of the thread that started it */
-    struct plait__group children;
-    plait_task task; /* last: the handle */
-};
-
 enum {
-    ALIGNMENT = 64,
     EXIT_MOST = 255,
-    SPARE_COROUTINES = 32,
     SPARE_FRESH = 1024
 };
 
@@ -44,9 +29,8 @@ static _Thread_local struct plait__group thread_group __attribute__((tls_model("
 
 /* Of this thread, as they were left: a start takes no lock, and asks nobody. */
 static _Thread_local struct {
-    struct plait__strand *coroutines; /* on default stacks */
-    struct plait__fresh *fresh;
-    unsigned n_coroutines, n_fresh;
+    struct plait__fresh *first;
+    unsigned n;
 } spare __attribute__((tls_model("initial-exec")));
 
 /* Of a thread: what is left there was asked to end, and what begins is. */
@@ -54,39 +38,47 @@ static _Thread_local bool is_ending __attribute__((tls_model("initial-exec")));
 /* Of a thread: its daemons were asked to end, and those to come are. */
 static _Thread_local bool no_daemons __attribute__((tls_model("initial-exec")));
 
-static struct coroutine *coroutine_of(plait_task *task)
+static struct plait__coroutine *coroutine_of(plait_task *task)
 {
-    return plait__list_entry(task, struct coroutine, task);
+    return plait__list_entry(task, struct plait__coroutine, task);
 }
 
-static struct coroutine *coroutine_here(void)
+static struct plait__coroutine *coroutine_here(void)
 {
     struct plait__strand *strand = plait__strand_here();
 
-    return strand != NULL && strand->task != NULL ? (struct coroutine *)strand : NULL;
+    return strand != NULL && strand->task != NULL ? (struct plait__coroutine *)strand : NULL;
 }
 
 struct plait__group *plait__group_here(void)
 {
-    struct coroutine *here = coroutine_here();
+    struct plait__coroutine *here = coroutine_here();
 
     return here != NULL ? &here->children : &thread_group;
 }
 
 struct plait__group *plait__group_around(void)
 {
-    struct coroutine *here = coroutine_here();
+    struct plait__coroutine *here = coroutine_here();
 
     return here != NULL ? here->group : NULL;
 }
 
 /* ---- a coroutine's life ---- */
 
-static void end(struct plait__strand *strand)
+void plait__coroutine_leave(struct plait__strand *strand)
 {
-    struct coroutine *self = (struct coroutine *)strand;
+    plait__task_tell_ended(&((struct plait__coroutine *)strand)->task);
+}
 
-    plait__task_unref(&self->task); /* the coroutine's own */
+void plait__coroutine_end(struct plait__strand *strand)
+{
+    plait_task *task = &((struct plait__coroutine *)strand)->task;
+
+    if (plait__task_has_ended(task))
+        plait__task_unref(task); /* the coroutine's own */
+    else
+        plait__task_tell_ended_unref(task);
 }
 
 /* Its function has returned: waits for what it started, which is asked to end as soon as it is. */
@@ -104,19 +96,20 @@ static void wait_for_own(struct plait__sleeper *sleeper, struct plait__group *gr
     plait__group_wait(group, PLAIT_FOREVER);
 }
 
-static void run(struct plait__strand *strand)
+void plait__coroutine_run(struct plait__strand *strand)
 {
-    struct coroutine *self = (struct coroutine *)strand;
+    struct plait__coroutine *self = (struct plait__coroutine *)strand;
     plait_task *task = &self->task;
-    plait_outcome outcome = { .kind = PLAIT_RETURNED };
+    int code = plait__task_call(task);
 
-    outcome.code = plait__task_call(task);
     if (plait__strand_here() != strand) /* a child that was forked in here: its only thread ends */
-        exit(outcome.code >= 0 && outcome.code < EXIT_MOST ? outcome.code : EXIT_MOST);
-    if (outcome.code == -ECANCELED && plait__is_cancelled(&task->sleeper))
-        outcome.kind = PLAIT_CANCELLED;
-    if (outcome.code < 0)
-        plait__failure_tell(task, &outcome);
+        exit(code >= 0 && code < EXIT_MOST ? code : EXIT_MOST);
+    /* nobody reads it before the end is told */
+    task->outcome = (plait_outcome){ .kind = PLAIT_RETURNED, .code = code };
+    if (code == -ECANCELED && plait__is_cancelled(&task->sleeper))
+        task->outcome.kind = PLAIT_CANCELLED;
+    if (code < 0)
+        plait__failure_tell(task, &task->outcome);
     if (plait__group_count(&self->children) != 0)
         wait_for_own(&task->sleeper, &self->children, plait__is_cancelled(&task->sleeper));
     if (task->locals != NULL)
@@ -129,121 +122,21 @@ static void run(struct plait__strand *strand)
         plait__debug_ends(false);
     if (self->group != NULL)
         plait__group_end(self->group, &self->member,
-                         outcome.kind == PLAIT_CANCELLED ? 0 : outcome.code);
-    plait__task_set_ended(task, &outcome);
+                         task->outcome.kind == PLAIT_CANCELLED ? 0 : code);
     if (__builtin_expect(__atomic_load_n(&plait__census_is_on, __ATOMIC_RELAXED) != 0, 0))
         plait__census_note(strand);
-    plait__strand_leave(strand);
-}
-
-/* What is known of it before it has a stack. */
-struct origin {
-    plait_task_fn *fn;
-    void *arg;
-    plait_task *parent; /* with a reference */
-    const void *site;
-    struct plait__locals *locals;
-};
-
-/* At the top of a stack. NULL: no memory. */
-static struct coroutine *get_place(struct plait__loop *loop, size_t stack_bytes)
-{
-    struct plait__stack stack;
-    struct coroutine *place;
-    uintptr_t at;
-
-    if (plait__stack_get(plait__loop_stacks(loop), stack_bytes, &stack) < 0)
-        return NULL;
-    at = ((uintptr_t)stack.low + stack.bytes - sizeof *place) & ~(uintptr_t)(ALIGNMENT - 1);
-    place = (struct coroutine *)at;
-    place->strand.stack = stack;
-    return place;
-}
-
-static struct coroutine *get_spare(void)
-{
-    struct plait__strand *strand = spare.coroutines;
-
-    spare.coroutines = strand->next;
-    spare.n_coroutines--;
-    return (struct coroutine *)strand;
-}
-
-static void put_spare(struct plait__strand *strand)
-{
-    strand->next = spare.coroutines;
-    spare.coroutines = strand;
-    spare.n_coroutines++;
-}
-
-/* Not ready yet; all that it came from is its own from now on. NULL: no memory. */
-static struct coroutine *create(struct plait__loop *loop, size_t stack_bytes,
-                                const struct origin *from)
-{
-    bool again = spare.coroutines != NULL && stack_bytes == 0;
-    struct coroutine *made = again ? get_spare() : get_place(loop, stack_bytes);
-    size_t top_bytes;
-
-    if (made == NULL)
-        return NULL;
-    top_bytes = (size_t)((char *)made->strand.stack.low + made->strand.stack.bytes - (char *)made);
-    /* with some of the rest: a size that is not known before is no slow string instruction */
-    memset(&made->strand.next, 0,
-           top_bytes - offsetof(struct coroutine, strand.next) -
-               (sizeof *made - offsetof(struct coroutine, task.outcome)));
-    made->strand.sleeper = &made->task.sleeper;
-    made->strand.task = &made->task;
-    made->strand.fn = run;
-    made->strand.on_end = end;
-    if (plait__strand_make(loop, &made->strand, top_bytes, again) < 0) {
-        if (again)
-            put_spare(&made->strand);
-        else
-            plait__strand_free_stack(&made->strand);
-        return NULL;
-    }
-    plait__task_init_coroutine(&made->task, from->parent);
-    made->strand.site = from->site;
-    made->strand.number = made->task.id;
-    made->task.ops = &plait__coroutine_ops;
-    made->task.fn = from->fn;
-    made->task.arg = from->arg;
-    made->task.locals = from->locals;
-    return made;
-}
-
-static void free_stack(struct plait__strand *strand)
-{
-    plait__context_fini(&strand->context);
-    plait__strand_free_stack(strand);
-}
-
-static void free_coroutine(plait_task *task)
-{
-    struct plait__strand *strand = &coroutine_of(task)->strand;
-
-    if (strand->stack.size_class == PLAIT__STACK_DEFAULT && plait__loop_here() != NULL &&
-        spare.n_coroutines < SPARE_COROUTINES)
-        put_spare(strand);
-    else
-        free_stack(strand);
 }
 
 /* At the end of the thread's loop. */
-static void free_spare(void)
+static void free_fresh(void)
 {
-    struct plait__strand *strand;
     struct plait__fresh *fresh;
 
-    while ((strand = spare.coroutines) != NULL) {
-        spare.coroutines = strand->next;
-        free_stack(strand);
-    }
-    while ((fresh = spare.fresh) != NULL) {
-        spare.fresh = fresh->next;
+    while ((fresh = spare.first) != NULL) {
+        spare.first = fresh->next;
         free(fresh);
     }
-    spare.n_coroutines = spare.n_fresh = 0;
+    spare.n = 0;
 }
 
 bool plait__coroutines_are_ending(void)
@@ -260,30 +153,35 @@ void plait__coroutines_forget(void)
 /* ---- with a handle ---- */
 
 /* With the default options. NULL: no memory. */
-static struct coroutine *create_plain(size_t stack_bytes, plait_task_fn *fn, void *arg,
-                                      const void *site)
+static struct plait__coroutine *create_plain(size_t stack_bytes, plait_task_fn *fn, void *arg,
+                                             const void *site)
 {
-    struct origin from = { .fn = fn, .arg = arg, .site = site };
     struct plait__loop *loop = plait__loop_here();
-    struct coroutine *made;
+    struct plait__locals *locals = NULL;
+    struct plait__coroutine *made;
 
     if (loop == NULL && plait__coroutine_get_loop(&loop) < 0)
         return NULL;
-    if (plait__locals_inherit(&from.locals) < 0)
+    if (plait__locals_has_any() && plait__locals_inherit(&locals) < 0)
         return NULL;
-    from.parent = plait_task_current();
-    made = create(loop, stack_bytes, &from);
-    if (made == NULL)
-        plait__locals_end(&from.locals);
-    else
-        plait__task_ref(from.parent);
+    made = plait__coroutine_make(loop, stack_bytes);
+    if (made == NULL) {
+        plait__locals_end(&locals);
+        return NULL;
+    }
+    made->strand.site = site;
+    made->task.fn = fn;
+    made->task.arg = arg;
+    made->task.locals = locals;
+    made->task.parent = plait_task_current();
+    plait__task_ref(made->task.parent);
     return made;
 }
 
 int plait__coroutine_create_at(plait_task **ret, plait_task_fn *fn, void *arg,
                                const plait_task_opts *opts, const void *site)
 {
-    struct coroutine *made = create_plain(opts->stack_bytes, fn, arg, site);
+    struct plait__coroutine *made = create_plain(opts->stack_bytes, fn, arg, site);
 
     if (made == NULL)
         return -ENOMEM;
@@ -312,7 +210,7 @@ static int start(plait_task *task, const plait_task_opts *opts)
 
 int plait__coroutine_start_at(plait_task **ret, plait_task_fn *fn, void *arg, const void *site)
 {
-    struct coroutine *made = create_plain(0, fn, arg, site);
+    struct plait__coroutine *made = create_plain(0, fn, arg, site);
 
     if (made == NULL)
         return -ENOMEM;
@@ -322,7 +220,7 @@ int plait__coroutine_start_at(plait_task **ret, plait_task_fn *fn, void *arg, co
 
 void plait__coroutine_enter(plait_task *task, struct plait__group *group)
 {
-    struct coroutine *self = coroutine_of(task);
+    struct plait__coroutine *self = coroutine_of(task);
 
     self->group = group;
     self->home = self->strand.loop;
@@ -347,10 +245,11 @@ static int join_near(struct plait__strand *strand, plait_task *task, plait_deadl
 
     plait__say_wait(PLAIT__ON_TASK, &task->state);
     strand->joiner = plait__strand_here();
-    if (plait__strand_may_call(strand) && waits_for_ever(sleeper, until)) {
+    if (waits_for_ever(sleeper, until)) {
         sleeper->word = &task->state;
         rc = plait__strand_call(strand);
         sleeper->word = NULL;
+        rc = rc == -EAGAIN ? 0 : rc;
     }
     while ((state = __atomic_load_n(&task->state, __ATOMIC_ACQUIRE)) != PLAIT__TASK_ENDED &&
            rc == 0)
@@ -387,7 +286,7 @@ const struct plait__task_ops plait__coroutine_ops = {
     .terminate = plait__task_ask,
     .kill = plait__task_refuse_to_kill,
     .give_up = give_up,
-    .free = free_coroutine,
+    .free = plait__coroutine_free,
 };
 
 /* ---- without ---- */
@@ -396,50 +295,59 @@ struct fresh {
     struct plait__fresh fresh; /* first */
     struct plait__group *group;
     const struct plait__loop *home; /* the starter's */
-    bool is_copied;                 /* the argument is ours to free */
-    struct origin from;
+    plait_task_fn *fn;
+    void *arg;
+    bool is_copied;     /* the argument is ours to free */
+    plait_task *parent; /* with a reference */
+    const void *site;
+    struct plait__locals *locals;
 };
 
 static struct fresh *get_fresh(void)
 {
-    struct plait__fresh *fresh = spare.fresh;
+    struct plait__fresh *fresh = spare.first;
 
     if (fresh == NULL)
         return malloc(sizeof(struct fresh));
-    spare.fresh = fresh->next;
-    spare.n_fresh--;
+    spare.first = fresh->next;
+    spare.n--;
     return (struct fresh *)fresh;
 }
 
 static void put_fresh(struct fresh *fresh)
 {
-    if (spare.n_fresh == SPARE_FRESH) {
+    if (spare.n == SPARE_FRESH) {
         free(fresh);
         return;
     }
-    fresh->fresh.next = spare.fresh;
-    spare.fresh = &fresh->fresh;
-    spare.n_fresh++;
+    fresh->fresh.next = spare.first;
+    spare.first = &fresh->fresh;
+    spare.n++;
 }
 
 static struct plait__strand *begin(struct plait__loop *loop, struct plait__fresh *base, bool last)
 {
     struct fresh *fresh = (struct fresh *)base;
-    struct coroutine *made = create(loop, 0, &fresh->from);
+    struct plait__coroutine *made = plait__coroutine_make(loop, 0);
 
     if (made == NULL) {
         if (!last)
             return NULL;
         /* no memory, and nobody lives who could give some back */
         plait__group_drop(fresh->group, -ENOMEM);
-        plait__task_unref(fresh->from.parent);
-        plait__locals_end(&fresh->from.locals);
+        plait__task_unref(fresh->parent);
+        plait__locals_end(&fresh->locals);
         if (fresh->is_copied)
-            free(fresh->from.arg);
+            free(fresh->arg);
         put_fresh(fresh);
         return NULL;
     }
+    made->strand.site = fresh->site;
+    made->task.fn = fresh->fn;
+    made->task.arg = fresh->arg;
     made->task.owns_arg = fresh->is_copied;
+    made->task.parent = fresh->parent;
+    made->task.locals = fresh->locals;
     made->group = fresh->group;
     made->member.sleeper = &made->task.sleeper;
     plait__group_begin(made->group, &made->member);
@@ -468,24 +376,26 @@ int plait__coroutine_go_at(struct plait__group *group, plait_task_fn *fn, const 
     *fresh = (struct fresh){ .fresh = { .begin = begin },
                              .group = group,
                              .home = loop,
-                             .from = { .fn = fn, .arg = (void *)(uintptr_t)arg, .site = site } };
-    if (!group->is_bare && plait__locals_inherit(&fresh->from.locals) < 0) {
+                             .fn = fn,
+                             .arg = (void *)(uintptr_t)arg,
+                             .site = site };
+    if (!group->is_bare && plait__locals_has_any() && plait__locals_inherit(&fresh->locals) < 0) {
         put_fresh(fresh);
         return -ENOMEM;
     }
     if (arg_bytes > 0) {
-        fresh->from.arg = malloc(arg_bytes);
-        if (fresh->from.arg == NULL) {
-            plait__locals_end(&fresh->from.locals);
+        fresh->arg = malloc(arg_bytes);
+        if (fresh->arg == NULL) {
+            plait__locals_end(&fresh->locals);
             put_fresh(fresh);
             return -ENOMEM;
         }
-        memcpy(fresh->from.arg, arg, arg_bytes);
+        memcpy(fresh->arg, arg, arg_bytes);
         fresh->is_copied = true;
     }
     if (!group->is_bare) {
-        fresh->from.parent = plait_task_current();
-        plait__task_ref(fresh->from.parent);
+        fresh->parent = plait_task_current();
+        plait__task_ref(fresh->parent);
     }
     plait__group_add(group);
     plait__loop_add_fresh(loop, &fresh->fresh);
@@ -515,12 +425,13 @@ int plait__coroutine_call(struct plait__loop *loop, uint64_t number, plait_task_
 
     if (fresh == NULL)
         return -ENOMEM;
-    *fresh = (struct fresh){ .fresh = { .begin = begin_call },
-                             .from = { .fn = fn, .arg = arg, .parent = plait_task_current() } };
-    plait__task_ref(fresh->from.parent);
+    *fresh = (struct fresh){
+        .fresh = { .begin = begin_call }, .fn = fn, .arg = arg, .parent = plait_task_current()
+    };
+    plait__task_ref(fresh->parent);
     rc = plait__loop_call(loop, number, &fresh->fresh);
     if (rc < 0) {
-        plait__task_unref(fresh->from.parent);
+        plait__task_unref(fresh->parent);
         free(fresh);
     }
     return rc;
@@ -532,7 +443,7 @@ int plait__coroutine_call(struct plait__loop *loop, uint64_t number, plait_task_
  * when the others are asked to end. */
 static void end_unwaited(struct plait__strand *strand)
 {
-    struct coroutine *coroutine = (struct coroutine *)strand;
+    struct plait__coroutine *coroutine = (struct plait__coroutine *)strand;
 
     if (coroutine->task.daemon ||
         (is_ending && coroutine->group != NULL && coroutine->home == coroutine->strand.loop))
@@ -555,14 +466,15 @@ void plait__coroutines_end(bool cancel)
     is_ending = no_daemons = false;
     __atomic_store_n(&thread_group.is_cancelled, 0, __ATOMIC_RELAXED); /* the thread may go on */
     plait__unmask_cancel();
-    free_spare();
+    free_fresh();
+    plait__coroutine_places_free();
     plait__loop_end();
 }
 
 void plait__coroutines_end_job(void)
 {
     struct plait__sleeper *sleeper = plait__sleeper_current();
-    struct coroutine *here = coroutine_here();
+    struct plait__coroutine *here = coroutine_here();
 
     if (sleeper == NULL || sleeper->ops == NULL)
         return;

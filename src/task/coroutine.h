@@ -8,8 +8,6 @@
 #include "task/group.h"
 #include "task/task.h"
 
-extern const struct plait__task_ops plait__coroutine_ops;
-
 struct plait__loop;
 
 /* The loop of this thread, made at the first call. 0, -ENOMEM. */

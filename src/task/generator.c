@@ -59,13 +59,13 @@ int plait_gen_create_sized(plait_gen **ret, plait_gen_fn *fn, void *arg, const p
     return 0;
 }
 
-static void run(void *arg)
+static struct plait__context *run(void *arg)
 {
     plait_gen *gen = arg;
 
     gen->code = gen->fn(gen, gen->arg);
     gen->state = ENDED;
-    plait__context_leave(&gen->context, &gen->outer);
+    return &gen->outer;
 }
 
 static int begin(plait_gen *gen, struct plait__loop *loop)

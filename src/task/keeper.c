@@ -9,6 +9,7 @@
  * here.
  */
 #include "task/keeper.h"
+#include "base/beside.h"
 #include "base/time.h"
 #include "os/clock.h"
 #include "os/fd.h"
@@ -28,7 +29,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct plait__keeper_link plait__keeper;
+struct plait__keeper_link plait__keeper PLAIT__BESIDE;
 
 static void let_go(void)
 {
@@ -68,7 +69,8 @@ int plait__keeper_fd(void)
 }
 
 enum {
-    BURY_ROUNDS = 100
+    BURY_ROUNDS = 100,
+    NAP_NS = 1000 * 1000
 };
 
 void plait__keeper_bury(void)
@@ -88,6 +90,14 @@ void plait__keeper_bury(void)
     let_go();
 }
 
+/* -EAGAIN, -ETOOMANYREFS: there is no room just now. */
+static int try_to_send(const void *bytes, size_t n, const int *fds, size_t n_fds)
+{
+    int rc = plait__os_channel_send(plait__keeper.channel, bytes, n, fds, n_fds);
+
+    return rc == -EPIPE || rc == -ECONNRESET ? PLAIT_EKEEPER : rc;
+}
+
 static int wait_a_moment(plait_deadline until)
 {
     int rc = plait_sleep(plait__deadline_earlier(until, plait_after_ms(2)));
@@ -100,9 +110,7 @@ int plait__keeper_send(const void *bytes, size_t n, const int *fds, size_t n_fds
 {
     for (;;) {
         struct plait__fd room = { .fd = plait__keeper.channel, .wanted = PLAIT__FD_WRITE };
-        int rc = plait__os_channel_send(plait__keeper.channel, bytes, n, fds, n_fds);
-        if (rc == -EPIPE || rc == -ECONNRESET)
-            return PLAIT_EKEEPER;
+        int rc = try_to_send(bytes, n, fds, n_fds);
         if (rc != -EAGAIN && rc != -ETOOMANYREFS)
             return rc;
         /* descriptors on their way, of all processes of the user: no call tells when there is room */
@@ -115,6 +123,16 @@ int plait__keeper_send(const void *bytes, size_t n, const int *fds, size_t n_fds
     }
 }
 
+int plait__keeper_send_locked(const void *bytes, size_t n, const int *fds, size_t n_fds)
+{
+    struct plait__fd room = { .fd = plait__keeper.channel, .wanted = PLAIT__FD_WRITE };
+    int rc;
+
+    while ((rc = try_to_send(bytes, n, fds, n_fds)) == -EAGAIN || rc == -ETOOMANYREFS)
+        plait__os_poll(&room, rc == -EAGAIN ? 1 : 0, plait__os_now_ns() + NAP_NS);
+    return rc;
+}
+
 uint64_t plait__keeper_generation(void)
 {
     /* relaxed: another one is made beside threads, too; what was done with it has the lock */
@@ -123,13 +141,14 @@ uint64_t plait__keeper_generation(void)
 
 void plait__keeper_bye(void)
 {
-    plait_deadline until = plait_after_ms(PLAIT__KEEPER_PATIENCE_MS);
     struct keeper_request bye = { .verb = KEEPER_BYE };
     struct plait__fd dead = { .fd = plait__keeper.pidfd, .wanted = PLAIT__FD_READ };
+    plait_deadline until;
     struct plait__death death;
 
-    if (!plait__keeper_is_there())
+    if (!plait__keeper_is_there()) /* as most processes that are tasks */
         return;
+    until = plait_after_ms(PLAIT__KEEPER_PATIENCE_MS);
     /* reaped here: a pid 1 that does not reap would keep it as a zombie */
     if (plait__keeper_send(&bye, sizeof bye, NULL, 0, until) == 0 &&
         plait__os_poll(&dead, 1, until.ns) > 0)

@@ -81,9 +81,8 @@ int plait__commands_set_up(int channel, uint64_t keeper_id, uint64_t ignored)
     keeper.ours_ignored = ignored;
     plait__list_init(&keeper.running);
     plait__list_init(&keeper.unsent);
-    keeper.stack = plait__os_spawn_stack();
     /* room for the timer that ends everything */
-    return keeper.stack == NULL ? -ENOMEM : plait__heap_reserve(&keeper.timers, 1);
+    return plait__heap_reserve(&keeper.timers, 1);
 }
 
 /* ---- telling the owner ---- */
@@ -380,9 +379,11 @@ static int start(struct kept *kept, const struct keeper_request *request, char *
     char **environment = NULL;
     pid_t pid = -ENOMEM;
 
+    if (spawn.stack == NULL) /* only now: each mapping makes the forks of tasks dearer */
+        spawn.stack = keeper.stack = plait__os_spawn_stack();
     snprintf(id, sizeof id, KEEPER_ENV "%" PRIx64 ".%" PRIu64, keeper.id, request->id);
     snprintf(slot, sizeof slot, "PLAIT_SLOT=%u", request->slot);
-    if (strings != NULL)
+    if (strings != NULL && spawn.stack != NULL)
         environment = plait__keeper_make_environment(ours, request->slot > 0 ? 2 : 1,
                                                      strings + request->n_argv + 1, request->n_env);
     if (environment != NULL) {

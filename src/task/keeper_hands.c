@@ -75,7 +75,7 @@ static int send_guard(pid_t pid, int pidfd, uint64_t mark)
 {
     struct keeper_request guard = { .verb = KEEPER_GUARD, .id = (uint64_t)pid, .mark = mark };
 
-    return plait__keeper_send(&guard, sizeof guard, &pidfd, 1, PLAIT_FOREVER);
+    return plait__keeper_send_locked(&guard, sizeof guard, &pidfd, 1);
 }
 
 static int guard(pid_t pid, int pidfd, uint64_t mark)
@@ -144,12 +144,12 @@ static int hand_crew_over(struct plait__crew *crew, int out, int err)
     int rc = start_for_crews();
 
     if (rc == 0)
-        rc = plait__keeper_send(&take, sizeof take, fds, 2, PLAIT_FOREVER);
+        rc = plait__keeper_send_locked(&take, sizeof take, fds, 2);
     if (rc != PLAIT_EKEEPER)
         return rc;
     lose();
     rc = start_for_crews();
-    return rc < 0 ? rc : plait__keeper_send(&take, sizeof take, fds, 2, PLAIT_FOREVER);
+    return rc < 0 ? rc : plait__keeper_send_locked(&take, sizeof take, fds, 2);
 }
 
 int plait__keeper_take_crew(struct plait__crew *crew, int out, int err)
@@ -223,7 +223,7 @@ static int open_tasks(void)
     close(channel[0]);
     if (rc >= 0) {
         plait__keeper.tasks = rc;
-        rc = plait__keeper_send(&tasks, sizeof tasks, &channel[1], 1, PLAIT_FOREVER);
+        rc = plait__keeper_send_locked(&tasks, sizeof tasks, &channel[1], 1);
     }
     close(channel[1]);
     return rc < 0 ? rc : 0;

@@ -48,5 +48,8 @@ void plait__keeper_bury(void);
 /* Sends a request; waits while the channel is full. PLAIT_EKEEPER: it is dead. */
 int plait__keeper_send(const void *bytes, size_t n, const int *fds, size_t n_fds,
                        plait_deadline until);
+/* The same while the lock is held: the whole thread sleeps, for another coroutine of it may wait for the
+ * lock, and then the one that has it would never go on. */
+int plait__keeper_send_locked(const void *bytes, size_t n, const int *fds, size_t n_fds);
 
 #endif

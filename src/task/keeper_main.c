@@ -198,8 +198,7 @@ void plait__keeper_main(int channel, int owner, uint64_t keeper_id)
         /* an error: as if all were quiet; look again */
         plait__os_poll(fds, 4, next_timer());
         if (fds[1].ready != 0) {
-            while (plait__os_signal_read(keeper.signals) > 0)
-                ;
+            plait__os_signal_read(keeper.signals); /* it is readable again if there is another */
             plait__commands_reap();
             plait__crews_look(); /* also who was kicked */
         }

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include "task/keeper_tasks.h"
+#include "base/debug.h"
 #include "family/member.h"
+#include "os/clock.h"
 #include "os/fd.h"
 #include "os/module.h"
 #include "os/pidfd.h"
@@ -16,7 +18,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+enum {
+    FEW = 16,
+    ANSWER_TRIES = 100,
+    NAP_NS = 1000 * 1000
+};
 
 struct child {
     pid_t pid;
@@ -25,9 +34,11 @@ struct child {
 
 static struct {
     int channel;
+    int shared; /* the family's memory; here, as its first page is not mapped in a new child */
     uint64_t ignored;
-    struct child *children;
+    struct child *children; /* `few`, until they are more */
     size_t n, cap;
+    struct child few[FEW]; /* here, as a page more that we write would be copied at each fork */
 } kept = { .channel = -1 };
 
 void plait__kept_tasks_set_up(uint64_t ignored)
@@ -35,6 +46,8 @@ void plait__kept_tasks_set_up(uint64_t ignored)
     /* in a task's own keeper: those of the one that forked the task */
     kept.channel = -1;
     kept.ignored = ignored;
+    kept.children = kept.few;
+    kept.cap = FEW;
     kept.n = 0;
 }
 
@@ -43,7 +56,9 @@ void plait__kept_tasks_open(const int *fds, size_t n_fds)
     if (kept.channel >= 0)
         close(kept.channel);
     kept.channel = n_fds == 1 ? fds[0] : -1; /* without one the owner sees its other end closed */
-    plait__os_module_program_base();         /* looked up once, not in each task */
+    kept.shared = plait__family()->shared.fd;
+    plait__os_module_program_base(); /* looked up once, not in each task */
+    plait__debug_locks();
 }
 
 int plait__kept_tasks_fd(void)
@@ -74,7 +89,7 @@ static void set_kept(const int *numbers, int *fds, size_t n)
         close(fd);
     }
     for (size_t i = 0; i < n; i++) {
-        if (fds[i] < 0 || dup2(fds[i], numbers[i]) < 0)
+        if (fds[i] < 0 || plait__os_dup_onto(fds[i], numbers[i]) < 0)
             _exit(1);
         close(fds[i]);
     }
@@ -87,12 +102,12 @@ static void set_descriptors(const struct keeper_task *task, int *fds, size_t n_f
     size_t n = 0, next = 0;
 
     for (int fd = 0; fd < 3; fd++) /* where none came the keeper's /dev/null stays */
-        if ((task->has >> fd & 1) && dup2(fds[next++], fd) < 0)
+        if ((task->has >> fd & 1) && plait__os_dup_onto(fds[next++], fd) < 0)
             _exit(1);
     for (size_t i = next; i < n_fds; i++)
         insert(keep, &n, fds[i]);
-    if (plait__family()->shared.fd >= 0)
-        insert(keep, &n, plait__family()->shared.fd);
+    if (kept.shared >= 0)
+        insert(keep, &n, kept.shared);
     plait__process_close_others(keep, n);
     if (task->n_keep > 0)
         set_kept(task->order->beginning->setup.keep, fds + next, task->n_keep);
@@ -129,6 +144,7 @@ static void live(const struct keeper_task *task, int *fds, size_t n_fds, pid_t k
         keeper = become_guard(task, fds[--n_fds], keeper);
     else if (plait__os_die_with_parent(keeper, SIGKILL) < 0)
         _exit(1);
+    plait__self_find_pid(); /* by a write: to look first would be a page fault more */
     set_descriptors(task, fds, n_fds);
     if (task->in_group)
         plait__os_join_group(task->group);
@@ -144,14 +160,17 @@ static void live(const struct keeper_task *task, int *fds, size_t n_fds, pid_t k
 
 static int make_room(void)
 {
-    size_t cap = kept.cap * 2 + 16;
+    bool are_few = kept.children == kept.few;
+    size_t cap = kept.cap * 2;
     struct child *children;
 
     if (kept.n < kept.cap)
         return 0;
-    children = reallocarray(kept.children, cap, sizeof *children);
+    children = reallocarray(are_few ? NULL : kept.children, cap, sizeof *children);
     if (children == NULL)
         return -ENOMEM;
+    if (are_few)
+        memcpy(children, kept.few, sizeof kept.few);
     kept.children = children;
     kept.cap = cap;
     return 0;
@@ -177,6 +196,23 @@ static int fork_task(const struct keeper_task *task, int *fds, size_t n_fds)
     return pid;
 }
 
+/* There is room: one answer for each request. Else the owner is gone, or the kernel has no memory: one
+ * that hears nothing at all takes us for dead. */
+static void send_answer(int32_t reply, int pidfd)
+{
+    int rc = -EAGAIN;
+
+    for (int i = 0; i < ANSWER_TRIES && (rc == -EAGAIN || rc == -ETOOMANYREFS); i++) {
+        if (i > 0)
+            plait__os_poll(NULL, 0, plait__os_now_ns() + NAP_NS);
+        rc = plait__os_channel_send(kept.channel, &reply, sizeof reply, &pidfd, pidfd >= 0);
+    }
+    if (rc == 0)
+        return;
+    close(kept.channel);
+    kept.channel = -1;
+}
+
 /* Its descriptor goes along: it is a child of ours, which keeps its pid until we reap it. */
 static void answer(int32_t reply)
 {
@@ -189,8 +225,7 @@ static void answer(int32_t reply)
         kept.n--;
         reply = pidfd;
     }
-    /* there is room: one answer for each request. Else the owner is gone */
-    plait__os_channel_send(kept.channel, &reply, sizeof reply, &pidfd, pidfd >= 0);
+    send_answer(reply, pidfd);
     if (pidfd >= 0)
         close(pidfd);
 }

@@ -140,6 +140,11 @@ struct plait__locals *plait__locals_swap(struct plait__locals *with)
 
 /* ---- a task's beginning and end ---- */
 
+bool plait__locals_has_any(void)
+{
+    return *locals_here() != NULL;
+}
+
 /* *from may move meanwhile: an inherit of the user's may set one. */
 static int inherit(struct plait__locals *const *from, struct plait__locals **ret)
 {
@@ -173,6 +178,8 @@ int plait__locals_inherit(struct plait__locals **ret)
  * forked they are the parent's, which destroys them. */
 void plait__locals_end(struct plait__locals **locals)
 {
+    if (*locals == NULL)
+        return;
     for (int round = 0; *locals != NULL && round < ROUNDS; round++) {
         struct plait__locals *ended = *locals;
         bool is_ours = ended->owner == plait__self_pid();

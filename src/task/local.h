@@ -8,6 +8,8 @@
 
 struct plait__locals;
 
+/* Has the running task any? If not, who it starts inherits none. */
+bool plait__locals_has_any(void);
 /* What a task that the running one starts begins with; NULL: nothing. 0, -ENOMEM. */
 int plait__locals_inherit(struct plait__locals **ret);
 /* The end of a task, or of what was inherited for one that never began. */

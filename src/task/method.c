@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: MIT
  */
 #include "task/method.h"
+#include "base/beside.h"
 
 #include <errno.h>
 
-static uint32_t chosen; /* atomic: once */
+static uint32_t chosen PLAIT__BESIDE; /* atomic: once */
 
 plait_start_method plait__start_method(void)
 {

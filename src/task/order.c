@@ -172,25 +172,23 @@ int plait__order_check(const struct plait__order *order)
 
 void plait__order_live(struct plait__order *order)
 {
-    plait_task_opts opts = { .name = order->names,
-                             .daemon = order->daemon,
-                             .table = &order->table };
-    plait_task_opts parent_opts = { .name = order->names + order->parent_name };
-    plait_task *task = NULL, *parent = NULL;
+    plait_task parent, task; /* here, as a process that was forked has copied this page already */
 
     plait__locals_swap(NULL); /* the keeper's, which are nobody's */
     plait__start_method_inherit(order->start_method);
     if (find_functions(order, &order->table) < 0 ||
-        plait__task_create(&parent, order->parent_kind, NULL, NULL, &parent_opts) < 0 ||
-        plait__task_create(&task, PLAIT_PROCESS, NULL, order->arg, &opts) < 0)
+        plait__task_init_process(&parent, order->parent_kind, order->names + order->parent_name) <
+            0 ||
+        plait__task_init_process(&task, PLAIT_PROCESS, order->names) < 0)
         _exit(1);
-    parent->owner = task->owner = order->owner; /* who alone may wait for them and end them */
-    parent->parent = NULL;
-    parent->number = task->number = 0; /* they are in the path */
-    plait__tasks_root(order->path);
-    parent->id = order->parent_id;
-    task->parent = parent;
-    task->verdict = &order->verdict;
-    plait__task_enter_process(task);
-    plait__live(task);
+    parent.owner = task.owner = order->owner; /* who alone may wait for them and end them */
+    parent.id = order->parent_id;
+    task.arg = order->arg;
+    task.daemon = order->daemon;
+    task.table = &order->table;
+    task.parent = &parent;
+    task.verdict = &order->verdict;
+    plait__tasks_root(order->path); /* their numbers are in it */
+    plait__task_enter_process(&task);
+    plait__live(&task);
 }

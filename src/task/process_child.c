@@ -8,6 +8,7 @@
  * The child of a program with other threads has of these what they held. What is called before the
  * function takes no lock but those that were made anew at the fork.
  */
+#include "base/beside.h"
 #include "family/member.h"
 #include "os/clock.h"
 #include "os/fd.h"
@@ -48,7 +49,7 @@ static bool wait_at(int gate, pid_t parent, bool must_look)
     }
 }
 
-static bool has_closed_others; /* const once the function has been entered */
+static bool has_closed_others PLAIT__BESIDE; /* const once the function has been entered */
 
 bool plait__process_has_closed_others(void)
 {

@@ -313,13 +313,15 @@ static int look_at_message(int channel, struct plait__reexec_message *ret)
                : -1;
 }
 
-/* One that is left unread would break the channel when we close it. */
-static void take_message(int channel)
+/* One that is left unread would break the channel when we close it, and be the guard's first word. */
+static int take_message(int channel)
 {
     struct plait__reexec_message message;
     struct plait__packet packet = { .parts = { { &message, sizeof message } }, .n_parts = 1 };
 
-    plait__os_packet_recv(channel, &packet, PLAIT__PACKET_TAKE);
+    ssize_t n = plait__os_packet_recv(channel, &packet, PLAIT__PACKET_TAKE);
+
+    return n < 0 ? (int)n : 0;
 }
 
 static int adopt(const struct plait__reexec_message *message)
@@ -359,9 +361,10 @@ __attribute__((constructor(101))) static void fork_task(void)
     if (!was_spawned(&channel) || plait__reexec_is_privileged() ||
         look_at_message(channel, message) < 0 || !message->tree)
         return;
-    take_message(channel);
     fcntl(channel, F_SETFD, FD_CLOEXEC);
-    answer = adopt(message);
+    answer = take_message(channel);
+    if (answer == 0)
+        answer = adopt(message);
     owner = answer < 0 ? answer : plait__os_lift(plait__os_pidfd_open(message->owner));
     if (plait__os_die_with_parent(message->owner, 0) < 0) /* it has died; from now on we watch it */
         _exit(1);
@@ -384,8 +387,9 @@ static int take_order(struct plait__reexec_message *ret, int *ret_channel, int32
     }
     if (plait__reexec_is_privileged() || look_at_message(*ret_channel, ret) < 0)
         return -1;
-    take_message(*ret_channel);
-    *ret_answer = adopt(ret);
+    *ret_answer = take_message(*ret_channel);
+    if (*ret_answer == 0) /* its guard has not come to be: there was no memory to look at this */
+        *ret_answer = ret->tree ? -ENOMEM : adopt(ret);
     return 0;
 }
 

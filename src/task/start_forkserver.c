@@ -28,6 +28,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+enum {
+    TELL_MS = 250 /* so long the keeper is waited for that has not told the end of a dead task */
+};
+
 static void say_failed(const plait_task *task, const char *step, int error)
 {
     plait__log(PLAIT_LOG_ERROR, "%s was not started: %s: %s", task->name, step,
@@ -161,7 +165,7 @@ int plait__forkserver_wait(const plait_task *task, struct plait__death *ret)
     return 0;
 }
 
-int plait__forkserver_join(plait_task *task, plait_deadline until)
+static int join_until(plait_task *task, plait_deadline until)
 {
     int rc = 0;
 
@@ -172,5 +176,16 @@ int plait__forkserver_join(plait_task *task, plait_deadline until)
         if (rc == -ETIMEDOUT && plait_left_ns(until) > 0)
             rc = 0;
     }
+    return rc;
+}
+
+int plait__forkserver_join(plait_task *task, plait_deadline until)
+{
+    int rc = join_until(task, until);
+
+    /* whose descriptor says so already has ended, and the keeper is about to tell how: at once, unless
+     * that is stopped, or a debugger holds on to the end */
+    if (rc == -ETIMEDOUT && plait__os_fd_is_readable(task->pidfd) == 1)
+        rc = join_until(task, plait_after_ms(TELL_MS));
     return rc;
 }

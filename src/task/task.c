@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "task/task.h"
+#include "base/beside.h"
 #include "family/self.h"
 #include "loop/loop.h"
 #include "os/thread.h"
@@ -19,10 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    NUMBERS_AT_ONCE = 64
-};
-
 /* The live tasks that this process started. */
 static struct {
     struct plait__mutex lock;
@@ -32,7 +29,7 @@ static struct {
     unsigned n_threads;      /* lock */
     bool has_exit_handler;   /* lock */
     bool has_fork_handler;   /* lock */
-} tasks;
+} tasks PLAIT__BESIDE;
 
 static char main_name[] = "MainProcess";
 static plait_task main_task = {
@@ -41,18 +38,11 @@ static plait_task main_task = {
 /* The task that this process is; set before its function runs. */
 static plait_task *process_task = &main_task;
 /* Whose process_task that is; 0: the first process's. */
-static pid_t process_task_pid;
+static pid_t process_task_pid PLAIT__BESIDE;
 /* NULL: a thread that plait did not start. */
 static _Thread_local plait_task *thread_task __attribute__((tls_model("initial-exec")));
 
 /* ---- lifetime ---- */
-
-void plait__task_ref(plait_task *task)
-{
-    /* relaxed: whoever refs holds one already, there is nothing to order */
-    if (!task->is_main)
-        __atomic_fetch_add(&task->refs, 1, __ATOMIC_RELAXED);
-}
 
 static void free_task(plait_task *task)
 {
@@ -85,7 +75,7 @@ void plait__task_unref(plait_task *task)
 }
 
 /* The path of this process, if it is no fork of its parent. */
-static char root_path[PLAIT__PATH_BYTES];
+static char root_path[PLAIT__PATH_BYTES] PLAIT__BESIDE;
 
 /* "1:2" for the second process that Process-1 starts, as in Python; as snprintf does. */
 static size_t write_path(const plait_task *task, char *ret, size_t cap)
@@ -110,10 +100,10 @@ void plait__task_path(const plait_task *task, char ret[PLAIT__PATH_BYTES])
     write_path(task, ret, PLAIT__PATH_BYTES);
 }
 
-void plait__tasks_root(const char *path)
+void plait__tasks_root(const char path[PLAIT__PATH_BYTES])
 {
     plait__tasks_lock();
-    snprintf(root_path, sizeof root_path, "%s", path);
+    memcpy(root_path, path, sizeof root_path);
     tasks.n_processes = 0;
     plait__tasks_unlock();
 }
@@ -181,32 +171,6 @@ const char *plait_task_name(const plait_task *task)
     return name != NULL ? name : make_name((plait_task *)(uintptr_t)task);
 }
 
-/* Each thread takes some at once. */
-static uint32_t get_number(void)
-{
-    static uint32_t n_taken; /* atomic, relaxed: nothing but the numbers is handed over */
-
-    static _Thread_local struct {
-        uint32_t last, n_left;
-    } own __attribute__((tls_model("initial-exec")));
-
-    if (own.n_left == 0) {
-        own.n_left = NUMBERS_AT_ONCE;
-        own.last = __atomic_fetch_add(&n_taken, NUMBERS_AT_ONCE, __ATOMIC_RELAXED);
-    }
-    own.n_left--;
-    return ++own.last;
-}
-
-void plait__task_init_coroutine(plait_task *task, plait_task *parent)
-{
-    task->kind = PLAIT_COROUTINE;
-    task->refs = 1;
-    task->owner = plait__self_pid();
-    task->id = get_number(); /* its name is made when somebody asks: there may be a million */
-    task->parent = parent;
-}
-
 int plait__task_copy_arg(plait_task *task, size_t bytes)
 {
     void *copy = malloc(bytes);
@@ -253,6 +217,25 @@ int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, voi
     }
     *ret = task;
     return 0;
+}
+
+/* Calls nothing of the C library's where the name is short, as most are. */
+int plait__task_init_process(plait_task *task, plait_kind kind, const char *name)
+{
+    *task = (plait_task){ .kind = kind, .pidfd = -1, .refs = 1 };
+    plait__list_init(&task->node);
+    for (size_t n = 0; n < sizeof task->own_name; n++) {
+        task->own_name[n] = name[n];
+        if (name[n] != '\0')
+            continue;
+        /* only here: it and pidfd at once would be a constant, on a page that is new to the process */
+        task->guard = -1;
+        task->name = task->own_name;
+        task->sleeper.name = task->name;
+        return 0;
+    }
+    task->guard = -1;
+    return plait__task_set_name(task, name);
 }
 
 /* ---- the list of live tasks ---- */
@@ -344,6 +327,7 @@ static plait_task *find_to_end(const plait_task *self)
 void plait__tasks_end(void)
 {
     plait_task *self = plait_task_current(), *task;
+    plait_deadline forever = { .ns = INT64_MAX }; /* no constant on a page that is new here */
 
     if (plait__debug_locks())
         plait__debug_ends(true);
@@ -353,7 +337,7 @@ void plait__tasks_end(void)
     while ((task = find_to_end(self)) != NULL) {
         if (task->daemon)
             task->ops->kill(task);
-        if (task->ops->join(task, PLAIT_FOREVER) < 0) /* nobody can wait for it: out of memory */
+        if (task->ops->join(task, forever) < 0) /* nobody can wait for it: out of memory */
             plait__task_delist(task);
         plait__task_unref(task);
     }
@@ -425,6 +409,11 @@ int plait__task_call_table(plait_task *task)
 void plait__task_set_ended(plait_task *task, const plait_outcome *outcome)
 {
     task->outcome = *outcome;
+    plait__task_tell_ended(task);
+}
+
+void plait__task_tell_ended(plait_task *task)
+{
     /* acquire: whoever let go has done so. Who waits has a reference, so nobody does */
     if (__atomic_load_n(&task->refs, __ATOMIC_ACQUIRE) == 1) {
         __atomic_store_n(&task->state, PLAIT__TASK_ENDED, __ATOMIC_RELEASE);
@@ -436,9 +425,40 @@ void plait__task_set_ended(plait_task *task, const plait_outcome *outcome)
         plait__wake_own(&task->state, UINT_MAX);
 }
 
-bool plait__task_has_ended(const plait_task *task)
+static uint64_t state_and_refs(uint32_t state, uint32_t refs)
 {
-    return __atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == PLAIT__TASK_ENDED;
+    const union {
+        struct {
+            uint32_t state, refs;
+        };
+
+        uint64_t both;
+    } made = { .state = state, .refs = refs };
+
+    return made.both;
+}
+
+void plait__task_tell_ended_unref(plait_task *task)
+{
+    uint32_t state, refs;
+    uint64_t before;
+
+    do {
+        refs = __atomic_load_n(&task->refs, __ATOMIC_ACQUIRE);
+        if (refs == 1) {
+            plait__task_unref(task);
+            return;
+        }
+        /* not both at once: a processor waits for two halves that were just stored */
+        state = __atomic_load_n(&task->state, __ATOMIC_RELAXED);
+        before = state_and_refs(state, refs);
+        /* acq_rel: as in plait__task_tell_ended and plait__task_unref */
+    } while (!__atomic_compare_exchange_n(&task->state_and_refs, &before,
+                                          state_and_refs(PLAIT__TASK_ENDED, refs - 1), false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    /* the task may be gone, and its word be another's: that one's waiters look again */
+    if (state == PLAIT__TASK_AWAITED)
+        plait__wake_own(&task->state, UINT_MAX);
 }
 
 uint32_t plait__task_await(plait_task *task)

@@ -53,12 +53,20 @@ struct plait_task {
     struct plait_task *parent;     /* const after start; holds a reference */
     pid_t owner;                   /* const after start: the process that started it */
     uint32_t number; /* const after start: of a process, among those that its owner started */
-    uint32_t refs;   /* atomic */
     /* a coroutine: its own; a thread: what it begins with; until then who starts it */
     struct plait__locals *locals;
     uint32_t id; /* atomic: pid, thread id or number; 0: not known yet */
-    /* atomic, a futex word: enum plait__task_state. Who stores ENDED releases `outcome` by it. */
-    uint32_t state;
+
+    union {
+        struct {
+            /* atomic, a futex word: enum plait__task_state. Who stores ENDED releases `outcome` by
+             * it. */
+            uint32_t state;
+            uint32_t refs; /* atomic */
+        };
+
+        uint64_t state_and_refs; /* atomic: both change at once when a coroutine ends */
+    };
 
     /* what is below is not cleared in a coroutine, to whose start memory is dear */
     plait_outcome outcome; /* whoever ends it, before that */
@@ -92,13 +100,20 @@ enum plait__task_state {
  * and a number make the default name. */
 int plait__task_create(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
                        const plait_task_opts *opts);
-/* The same of a coroutine, in memory that is zero as far as it must be. */
-void plait__task_init_coroutine(plait_task *task, plait_task *parent);
+/* The same of what is there when a process begins that is no fork of its parent: of its task, or of that
+ * one's parent. In memory that is never freed. */
+int plait__task_init_process(plait_task *task, plait_kind kind, const char *name);
 /* Both: -ENOMEM. */
 int plait__task_set_name(plait_task *task, const char *name);
 int plait__task_copy_arg(plait_task *task, size_t bytes);
-void plait__task_ref(plait_task *task);
 void plait__task_unref(plait_task *task);
+
+static inline void plait__task_ref(plait_task *task)
+{
+    /* relaxed: whoever refs holds one already, there is nothing to order */
+    if (!task->is_main)
+        __atomic_fetch_add(&task->refs, 1, __ATOMIC_RELAXED);
+}
 
 /* The numbers by which a process is called, "1:2", those of its ancestors first; as many as fit. */
 enum {
@@ -107,7 +122,7 @@ enum {
 
 void plait__task_path(const plait_task *task, char ret[PLAIT__PATH_BYTES]);
 /* In a process that is no fork of its parent: those are its own. */
-void plait__tasks_root(const char *path);
+void plait__tasks_root(const char path[PLAIT__PATH_BYTES]);
 
 /* What has to happen at the end of the process, and in a forked child, will. 0, -ENOMEM. */
 int plait__task_set_handlers(void);
@@ -119,7 +134,15 @@ void plait__task_enlist(plait_task *task);
 void plait__task_delist(plait_task *task);
 /* The outcome is there: say so to who waits. */
 void plait__task_set_ended(plait_task *task, const plait_outcome *outcome);
-bool plait__task_has_ended(const plait_task *task);
+/* The same of one whose outcome is in its place; and with it, its own reference is given up. */
+void plait__task_tell_ended(plait_task *task);
+void plait__task_tell_ended_unref(plait_task *task);
+
+static inline bool plait__task_has_ended(const plait_task *task)
+{
+    return __atomic_load_n(&task->state, __ATOMIC_ACQUIRE) == PLAIT__TASK_ENDED;
+}
+
 /* Somebody is about to sleep until it has ended: what to wait for at `state`. */
 uint32_t plait__task_await(plait_task *task);
 /* Waits for plait__task_set_ended. 0, -ETIMEDOUT, -ECANCELED. */

@@ -57,37 +57,60 @@ static int check_opts(plait_kind kind, const plait_task_opts *opts)
     return 0;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */
-int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
-                           const plait_task_opts *opts, size_t opts_bytes)
+/* A copy of the caller's. -E2BIG, -EINVAL, -ENOTSUP. */
+static int read_opts_sized(plait_task_opts *ours, plait_kind kind, plait_task_fn *fn,
+                           const void *arg, const plait_task_opts *opts, size_t opts_bytes)
+{
+    int rc = plait__opts_copy(ours, sizeof *ours, opts, opts_bytes);
+
+    if (rc < 0)
+        return rc;
+    if ((fn == NULL) == (ours->table == NULL) || kind < PLAIT_PROCESS || kind > PLAIT_COROUTINE ||
+        (arg == NULL && ours->arg_bytes > 0))
+        return -EINVAL;
+    return check_opts(kind, ours);
+}
+
+/* These two are apart from the next function, which needs no frame for the shortest way. */
+static __attribute__((noinline)) int start_coroutine_sized(plait_task **ret, plait_task_fn *fn,
+                                                           void *arg, const plait_task_opts *opts,
+                                                           size_t opts_bytes, const void *site)
 {
     plait_task_opts ours;
     plait_task *task = NULL;
-    int rc;
+    int rc = read_opts_sized(&ours, PLAIT_COROUTINE, fn, arg, opts, opts_bytes);
 
-    if (kind == PLAIT_COROUTINE && opts == NULL && ret != NULL && fn != NULL)
-        return plait__coroutine_start(ret, fn, arg);
-    rc = plait__opts_copy(&ours, sizeof ours, opts, opts_bytes);
+    if (rc == 0 && ret == NULL)
+        rc = -EINVAL;
+    if (rc == 0)
+        rc = plait__coroutine_create_at(&task, fn, arg, &ours, site);
     if (rc < 0)
         return rc;
-    if (ret == NULL || (fn == NULL) == (ours.table == NULL) || kind < PLAIT_PROCESS ||
-        kind > PLAIT_COROUTINE || (arg == NULL && ours.arg_bytes > 0))
-        return -EINVAL;
-    rc = check_opts(kind, &ours);
+    task->ops->start(task, &ours); /* of a coroutine it cannot fail */
+    *ret = task;
+    return 0;
+}
+
+static __attribute__((noinline)) int start_other_sized(plait_task **ret, plait_kind kind,
+                                                       plait_task_fn *fn, void *arg,
+                                                       const plait_task_opts *opts,
+                                                       size_t opts_bytes)
+{
+    plait_task_opts ours;
+    plait_task *task = NULL;
+    int rc = read_opts_sized(&ours, kind, fn, arg, opts, opts_bytes);
+
+    if (rc == 0 && ret == NULL)
+        rc = -EINVAL;
     if (rc == 0 && kind == PLAIT_THREAD)
         rc = keep_before_threads();
-    if (rc == 0 && kind != PLAIT_COROUTINE)
+    if (rc == 0)
         rc = plait__task_set_handlers(); /* before a fork, which has to find our locks in order */
-    if (rc < 0)
-        return rc;
-    if (kind == PLAIT_COROUTINE)
-        rc = plait__coroutine_create(&task, fn, arg, &ours);
-    else
+    if (rc == 0)
         rc = plait__task_create(&task, kind, fn, arg, &ours);
     if (rc < 0)
         return rc;
-    if (kind != PLAIT_COROUTINE)
-        task->ops = kind == PLAIT_PROCESS ? &plait__process_ops : &plait__thread_ops;
+    task->ops = kind == PLAIT_PROCESS ? &plait__process_ops : &plait__thread_ops;
     if (kind == PLAIT_THREAD && ours.arg_bytes > 0) /* a forked process has a copy of all memory */
         rc = plait__task_copy_arg(task, ours.arg_bytes);
     if (rc == 0)
@@ -98,6 +121,17 @@ int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn,
     }
     *ret = task;
     return 0;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one more parameter, for bindings only */
+int plait_task_start_sized(plait_task **ret, plait_kind kind, plait_task_fn *fn, void *arg,
+                           const plait_task_opts *opts, size_t opts_bytes)
+{
+    if (kind != PLAIT_COROUTINE)
+        return start_other_sized(ret, kind, fn, arg, opts, opts_bytes);
+    if (opts == NULL && ret != NULL && fn != NULL)
+        return plait__coroutine_start(ret, fn, arg);
+    return start_coroutine_sized(ret, fn, arg, opts, opts_bytes, PLAIT__CALLER);
 }
 
 /* Is this a task that this process may wait for and end? */

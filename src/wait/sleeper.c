@@ -75,14 +75,6 @@ void plait__sleep_ends(struct plait__sleeper *sleeper, const uint32_t *word)
         sleeper->on_sleep(sleeper, word, false);
 }
 
-void plait__say_wait(enum plait__wait_kind kind, const uint32_t *word)
-{
-    if (plait__sleeper_now == NULL)
-        return;
-    plait__sleeper_now->said = word;
-    plait__sleeper_now->kind = kind;
-}
-
 void plait__mask_cancel(void)
 {
     if (plait__sleeper_now != NULL)

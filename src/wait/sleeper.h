@@ -63,6 +63,7 @@ struct plait__sleeper {
     int64_t until_ns; /* owner task: from then on it counts as asked to end; 0: never */
     int64_t scope_ns; /* owner task: no wait is longer than until then; 0: there is no such scope */
     uint32_t scope_masks;       /* owner task: unless it has put on more masks than these since */
+    bool is_left;               /* atomic: its thread has ended without it: it never goes on */
     bool is_bare;               /* const: of a thread that is no task: nobody can ask it to end */
     const uint32_t *word;       /* owner task: parked until it changes; NULL: by something else */
     const uint32_t *said;       /* owner task: the word of which `kind` was said last */
@@ -145,6 +146,12 @@ static inline bool plait__may_spin(void)
     return sleeper == NULL || sleeper->ops == NULL;
 }
 
+/* Has its thread ended without it? What it is given nobody ever gets, and a wake is lost on it. */
+static inline bool plait__is_left(const struct plait__sleeper *sleeper)
+{
+    return sleeper != NULL && __atomic_load_n(&sleeper->is_left, __ATOMIC_RELAXED);
+}
+
 /* A thread that nobody can cancel, or that has put it off. */
 static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)
 {
@@ -152,7 +159,15 @@ static inline bool plait__sleeps_deeply(const struct plait__sleeper *sleeper)
 }
 
 /* The running task is about to wait for that word, which is of such a thing. */
-void plait__say_wait(enum plait__wait_kind kind, const uint32_t *word);
+static inline void plait__say_wait(enum plait__wait_kind kind, const uint32_t *word)
+{
+    struct plait__sleeper *sleeper = plait__sleeper_current();
+
+    if (sleeper == NULL)
+        return;
+    sleeper->said = word;
+    sleeper->kind = kind;
+}
 
 /* Until as many unmasks, no wait of the running task says -ECANCELED, or -ETIMEDOUT because of a
  * scope: for what must not be cut short, such as taking back a lock. */

@@ -124,6 +124,8 @@ unsigned plait__table_wake(const uint32_t *word, unsigned n, bool *ret_has_threa
             continue;
         plait__list_remove(&waiter->node);
         __atomic_fetch_sub(&bucket->counts, 1, __ATOMIC_SEQ_CST);
+        if (plait__is_left(waiter->sleeper))
+            continue;
         __atomic_store_n(&waiter->woken, true, __ATOMIC_RELEASE);
         /* under the lock: once plait__table_remove has it, the waiter may return and its stack be gone */
         waiter->sleeper->ops->unpark(waiter->sleeper);

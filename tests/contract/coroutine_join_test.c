@@ -4,6 +4,7 @@
  */
 #include <plait.h>
 
+#include "tasks.h"
 #include "test.h"
 
 #include <errno.h>
@@ -28,7 +29,6 @@ static int do_nothing(void *arg)
 static plait_task *start(plait_task_fn *fn, void *arg)
 {
     static bool is_warm; /* a loop that looks outside at each switch lends nobody a turn */
-    plait_task *task = NULL;
 
     if (!is_warm) {
         is_warm = true;
@@ -36,19 +36,13 @@ static plait_task *start(plait_task_fn *fn, void *arg)
         for (int i = 0; i < 1000; i++)
             plait_yield();
     }
-    CHECK_INT(plait_task_start(&task, PLAIT_COROUTINE, fn, arg, NULL), 0);
-    return task;
+    return start_of_kind(PLAIT_COROUTINE, fn, arg);
 }
 
 /* Its code. */
 static int end(plait_task *task)
 {
-    plait_outcome outcome = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &outcome), 0);
-    plait_task_destroy(task);
-    return outcome.code;
+    return outcome_of(task).code;
 }
 
 /* Not by a yield, which would leave us ready before those that it starts. */

@@ -6,6 +6,7 @@
 #define KIND      PLAIT_COROUTINE
 #define KIND_WORD "Coroutine"
 #include "read_gate.h"
+#include "tasks.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,21 +23,10 @@ static void prepare(void)
     CHECK(board != MAP_FAILED);
 }
 
-static plait_task *start(plait_kind kind, plait_task_fn *fn, void *arg)
-{
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, kind, fn, arg, NULL), 0);
-    return task;
-}
-
 static int end(plait_task *task)
 {
-    plait_outcome outcome = { 0 };
+    plait_outcome outcome = outcome_of(task);
 
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &outcome), 0);
-    plait_task_destroy(task);
     return outcome.kind == PLAIT_RETURNED || outcome.kind == PLAIT_CANCELLED ? outcome.code : -1;
 }
 
@@ -59,8 +49,8 @@ static int join_and_tell(void *arg)
 TEST(a_thread_joins_a_coroutine_of_another_thread)
 {
     int five = 5;
-    plait_task *task = start(PLAIT_COROUTINE, nap, &five);
-    plait_task *joiner = start(PLAIT_THREAD, join_and_tell, task);
+    plait_task *task = start_of_kind(PLAIT_COROUTINE, nap, &five);
+    plait_task *joiner = start_of_kind(PLAIT_THREAD, join_and_tell, task);
 
     CHECK_INT(end(joiner), 5);
     CHECK_INT(end(task), 5);
@@ -68,14 +58,14 @@ TEST(a_thread_joins_a_coroutine_of_another_thread)
 
 static int join_in_a_loop(void *arg)
 {
-    return end(start(PLAIT_COROUTINE, join_and_tell, arg));
+    return end(start_of_kind(PLAIT_COROUTINE, join_and_tell, arg));
 }
 
 TEST(a_coroutine_joins_one_of_another_loop)
 {
     int five = 5;
-    plait_task *task = start(PLAIT_COROUTINE, nap, &five);
-    plait_task *joiner = start(PLAIT_THREAD, join_in_a_loop, task);
+    plait_task *task = start_of_kind(PLAIT_COROUTINE, nap, &five);
+    plait_task *joiner = start_of_kind(PLAIT_THREAD, join_in_a_loop, task);
 
     CHECK_INT(end(joiner), 5);
     CHECK_INT(end(task), 5);
@@ -83,7 +73,8 @@ TEST(a_coroutine_joins_one_of_another_loop)
 
 static int join_all_kinds(void *arg)
 {
-    plait_task *thread = start(PLAIT_THREAD, nap, arg), *other = start(PLAIT_COROUTINE, nap, arg);
+    plait_task *thread = start_of_kind(PLAIT_THREAD, nap, arg),
+               *other = start_of_kind(PLAIT_COROUTINE, nap, arg);
 
     return end(thread) + end(other) + join_and_tell(*(plait_task **)((int *)arg + 2));
 }
@@ -96,8 +87,8 @@ TEST(a_coroutine_joins_tasks_of_all_kinds)
     } arg = { { 3, 0 }, NULL };
 
     CHECK_INT(plait_keeper_start(), 0);
-    arg.process = start(PLAIT_PROCESS, nap, &arg);
-    CHECK_INT(end(start(PLAIT_COROUTINE, join_all_kinds, &arg)), 9);
+    arg.process = start_of_kind(PLAIT_PROCESS, nap, &arg);
+    CHECK_INT(end(start_of_kind(PLAIT_COROUTINE, join_all_kinds, &arg)), 9);
     CHECK_INT(end(arg.process), 3);
 }
 
@@ -121,8 +112,8 @@ static int destroy_it(void *arg)
 TEST(another_thread_asks_a_coroutine_to_end)
 {
     for (int i = 0; i < 100; i++) {
-        plait_task *task = start(PLAIT_COROUTINE, sleep_for_ever, NULL);
-        plait_task *other = start(PLAIT_THREAD, terminate_it, task);
+        plait_task *task = start_of_kind(PLAIT_COROUTINE, sleep_for_ever, NULL);
+        plait_task *other = start_of_kind(PLAIT_THREAD, terminate_it, task);
         CHECK_INT(end(task), -ECANCELED);
         CHECK_INT(end(other), 0);
     }
@@ -131,8 +122,8 @@ TEST(another_thread_asks_a_coroutine_to_end)
 TEST(another_thread_gives_the_handle_of_a_coroutine_up)
 {
     for (int i = 0; i < 100; i++) {
-        plait_task *task = start(PLAIT_COROUTINE, sleep_for_ever, NULL);
-        plait_task *other = start(PLAIT_THREAD, destroy_it, task);
+        plait_task *task = start_of_kind(PLAIT_COROUTINE, sleep_for_ever, NULL);
+        plait_task *other = start_of_kind(PLAIT_THREAD, destroy_it, task);
         CHECK_INT(end(other), 0);
     }
 }
@@ -190,7 +181,7 @@ TEST_LIMIT(several_threads_have_a_loop_each_and_share_everything, 60)
     CHECK_INT(plait_semaphore_init(&hall.tokens, 2), 0);
     CHECK_INT(plait_queue_create(&hall.balls, &(plait_queue_opts){ .max_items = 3 }), 0);
     for (int i = 0; i < LOOPS; i++)
-        loops[i] = start(PLAIT_THREAD, run_players, &hall);
+        loops[i] = start_of_kind(PLAIT_THREAD, run_players, &hall);
     for (int i = 0; i < 3; i++)
         CHECK_INT(plait_queue_put(hall.balls, &ball, sizeof ball, PLAIT_FOREVER), 0);
     run_players(&hall);
@@ -209,7 +200,7 @@ TEST_LIMIT(several_threads_have_a_loop_each_and_share_everything, 60)
 
 static void *be_a_loop(void *arg)
 {
-    plait_task *task = start(PLAIT_COROUTINE, nap, arg);
+    plait_task *task = start_of_kind(PLAIT_COROUTINE, nap, arg);
 
     return (void *)(intptr_t)end(task);
 }
@@ -246,7 +237,7 @@ static int start_process(void *arg)
 {
     CHECK_INT(plait_go(sleep_for_ever, NULL), 0); /* is not in the child */
     plait_yield();
-    int code = end(start(PLAIT_PROCESS, go_thrice, arg));
+    int code = end(start_of_kind(PLAIT_PROCESS, go_thrice, arg));
     CHECK_INT(plait_task_terminate(plait_task_current()), 0);
     return code;
 }
@@ -257,7 +248,7 @@ TEST(a_coroutine_starts_a_process_with_coroutines)
 
     prepare();
     CHECK_INT(plait_go(sleep_for_ever, NULL), 0);
-    plait_task *task = start(PLAIT_COROUTINE, start_process, &eight);
+    plait_task *task = start_of_kind(PLAIT_COROUTINE, start_process, &eight);
     CHECK_INT(end(task), 8);
     CHECK_INT(board[0], 3);
 }
@@ -269,7 +260,7 @@ static void live_as_child(void)
 
     CHECK(plait_task_parent(plait_task_current()) == NULL);
     CHECK_INT(plait_task_id(plait_task_current()), getpid());
-    CHECK_INT(end(start(PLAIT_COROUTINE, nap, &two)), 2);
+    CHECK_INT(end(start_of_kind(PLAIT_COROUTINE, nap, &two)), 2);
     CHECK_INT(plait_go(count_board, NULL), 0);
     while (__atomic_load_n(&board[0], __ATOMIC_SEQ_CST) == 0)
         plait_sleep(plait_after_ms(1));
@@ -311,14 +302,14 @@ TEST(in_the_child_of_a_coroutines_fork_it_is_the_main_task)
 {
     prepare();
     CHECK_INT(plait_go(sleep_for_ever, NULL), 0);
-    CHECK_INT(end(start(PLAIT_COROUTINE, fork_and_exit, NULL)), 0);
+    CHECK_INT(end(start_of_kind(PLAIT_COROUTINE, fork_and_exit, NULL)), 0);
     CHECK_INT(board[0], 1);
 }
 
 TEST(a_child_that_returns_from_the_function_of_the_coroutine_exits_with_that)
 {
     prepare();
-    CHECK_INT(WEXITSTATUS(end(start(PLAIT_COROUTINE, fork_and_return, NULL))), 7);
+    CHECK_INT(WEXITSTATUS(end(start_of_kind(PLAIT_COROUTINE, fork_and_return, NULL))), 7);
     CHECK_INT(board[0], 1);
 }
 
@@ -334,7 +325,7 @@ TEST(in_the_child_of_a_fork_the_coroutines_are_not_there)
 
 static int start_process_with_coroutines(void *arg)
 {
-    return end(start(PLAIT_PROCESS, go_thrice, arg));
+    return end(start_of_kind(PLAIT_PROCESS, go_thrice, arg));
 }
 
 TEST(a_process_that_a_program_with_coroutines_starts_waits_for_its_own_ones_only)

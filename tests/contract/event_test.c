@@ -132,14 +132,9 @@ CLAIM_OF_THREADS(a_cancel_ends_the_wait_for_an_event)
 {
     plait_event *event = make(sizeof *event);
     plait_task *task = start(wait_and_count, event);
-    plait_outcome end;
 
     UNTIL(has_waiter(event));
-    CHECK_INT(plait_task_terminate(task), 0);
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    CHECK_INT(end.kind, PLAIT_CANCELLED);
-    plait_task_destroy(task);
+    cancel_it(task);
 }
 
 static int wait_cancelled(void *arg)

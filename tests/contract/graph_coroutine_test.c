@@ -229,6 +229,28 @@ TEST(ends_are_told_once_each_in_their_order)
     plait_graph_destroy(graph);
 }
 
+/* It has ended, but not all that it needs: a search for circles comes by there. */
+TEST(who_failed_is_told_once_also_when_what_it_needs_is_added_later)
+{
+    static const char *const keys[] = { "bad", "early", "beside", "x", "far", "late" };
+    const char *key = NULL;
+
+    make(0, false);
+    CHECK_INT(add("far", one_more, NEEDS("x"), NULL), 0);
+    CHECK_INT(add("early", sum_of_two, NEEDS("bad", "late"), NULL), 0);
+    CHECK_INT(add("beside", one_more, NEEDS("bad"), NULL), 0);
+    CHECK_INT(add("bad", fail, &nothing, (void *)-7), 0);
+    CHECK_INT(plait_graph_get(graph, "bad", NULL, 0, PLAIT_FOREVER), PLAIT_ENOVALUE);
+    CHECK_INT(add("late", one_more, NEEDS("far"), NULL), 0);
+    CHECK_INT(plait_graph_post(graph, "x", &(long){ 1 }, sizeof(long)), 0);
+    for (int i = 0; i < 6; i++) {
+        CHECK_INT(plait_graph_next(graph, &key, PLAIT_FOREVER), 1);
+        CHECK_STR(key, keys[i]);
+    }
+    CHECK_INT(plait_graph_next(graph, &key, PLAIT_FOREVER), 0);
+    plait_graph_destroy(graph);
+}
+
 static int get_from_inside(const void *const *row, void *out, void *ctx)
 {
     long value = 0;

@@ -1,6 +1,7 @@
 /* The contract of looking inside.
  * SPDX-License-Identifier: MIT
  */
+#include "started.h"
 #include "test.h"
 
 #include <plait.h>
@@ -54,14 +55,8 @@ static int count(const char *one, const char *two)
 
 /* ---- tasks ---- */
 
-static plait_event never, later;
+static plait_event later;
 static plait_lock lock;
-
-static int wait_for_ever(void *arg)
-{
-    (void)arg;
-    return plait_event_wait(&never, PLAIT_FOREVER);
-}
 
 static int hold_for_ever(void *arg)
 {
@@ -80,29 +75,6 @@ static int want_lock(void *arg)
 static int join_it(void *arg)
 {
     return plait_task_join(arg, PLAIT_FOREVER);
-}
-
-static plait_task *started[10];
-static int n_started;
-
-static plait_task *start(plait_task_fn *fn, void *arg, const char *name)
-{
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, PLAIT_COROUTINE, fn, arg, &(plait_task_opts){ .name = name }),
-              0);
-    started[n_started++] = task;
-    return task;
-}
-
-/* Those that wait for ever do so no more. */
-static void end_all(void)
-{
-    CHECK_INT(plait_event_set(&never), 0);
-    while (n_started > 0) {
-        CHECK_INT(plait_task_join(started[--n_started], PLAIT_FOREVER), 0);
-        plait_task_destroy(started[n_started]);
-    }
 }
 
 /* ---- all asleep ---- */

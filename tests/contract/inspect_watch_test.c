@@ -2,6 +2,7 @@
  * thread.
  * SPDX-License-Identifier: MIT
  */
+#include "started.h"
 #include "test.h"
 
 #include <plait.h>
@@ -145,37 +146,6 @@ static int be_busy(void *arg)
     while (count("task \"busy\" keeps thread", "") == 0 || plait_left_ns(after) > 0)
         ;
     return 0;
-}
-
-static plait_event never;
-
-static int wait_for_ever(void *arg)
-{
-    (void)arg;
-    return plait_event_wait(&never, PLAIT_FOREVER);
-}
-
-static plait_task *started[10];
-static int n_started;
-
-static plait_task *start(plait_task_fn *fn, void *arg, const char *name)
-{
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, PLAIT_COROUTINE, fn, arg, &(plait_task_opts){ .name = name }),
-              0);
-    started[n_started++] = task;
-    return task;
-}
-
-/* Those that wait for ever do so no more. */
-static void end_all(void)
-{
-    CHECK_INT(plait_event_set(&never), 0);
-    while (n_started > 0) {
-        CHECK_INT(plait_task_join(started[--n_started], PLAIT_FOREVER), 0);
-        plait_task_destroy(started[n_started]);
-    }
 }
 
 TEST_LIMIT(a_task_that_keeps_its_thread_is_named_once_with_its_stack, 30)

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tasks.h"
 #include "test.h"
 
 #define MS INT64_C(1000000)

@@ -94,3 +94,60 @@ TEST(after_the_end_of_the_tasks_another_keeper_can_be_made)
     CHECK_INT(waitpid(pid, NULL, 0), pid);
     CHECK_STR(next_line(), "late");
 }
+
+/* ---- a keeper that is late ---- */
+
+enum {
+    MANY = 400 /* messages of each: more than the channel holds */
+};
+
+static int *n_sent; /* atomic, shared with the child */
+static pid_t child;
+
+/* Wakes the keeper when nobody sends any more. Were that too early, nothing would be tried. */
+static void wake_late(pid_t keeper)
+{
+    int seen = -1;
+
+    while (seen != __atomic_load_n(n_sent, __ATOMIC_SEQ_CST)) {
+        seen = __atomic_load_n(n_sent, __ATOMIC_SEQ_CST);
+        usleep(20 * 1000);
+    }
+    _exit(kill(keeper, SIGCONT) < 0);
+}
+
+static int guard_child(void *arg)
+{
+    int pidfd = watch(child);
+
+    (void)arg;
+    for (int i = 0; i < MANY; i++) {
+        CHECK_INT(plait__keeper_guard(child, pidfd), 0);
+        __atomic_fetch_add(n_sent, 1, __ATOMIC_SEQ_CST);
+    }
+    close(pidfd);
+    return 0;
+}
+
+TEST(coroutines_that_wait_for_a_late_keeper_go_on)
+{
+    plait_group *group = NULL;
+    pid_t keeper;
+    int status;
+
+    CHECK_INT(plait_keeper_start(), 0);
+    n_sent = plait_shared_alloc(sizeof *n_sent);
+    keeper = plait__keeper_pid();
+    CHECK_INT(kill(keeper, SIGSTOP), 0);
+    child = fork();
+    if (child == 0)
+        wake_late(keeper);
+    CHECK_INT(plait_group_create(&group, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(plait_group_go(group, guard_child, NULL, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_group_join(group, PLAIT_FOREVER), 0);
+    CHECK_INT(*n_sent, 2 * MANY);
+    plait_group_destroy(group);
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+}

@@ -19,20 +19,7 @@ static int stand(void *arg)
 
 static plait_task *start(plait_task_fn *fn, void *arg)
 {
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, fn, arg, NULL), 0);
-    return task;
-}
-
-static plait_outcome join(plait_task *task)
-{
-    plait_outcome end = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    plait_task_destroy(task);
-    return end;
+    return start_of_kind(PLAIT_PROCESS, fn, arg);
 }
 
 /* A command, and a task, from start to end. */
@@ -44,7 +31,7 @@ static void use_everything(void)
     CHECK_INT(next_end().death.status, 3);
     run("kill -KILL $$", (struct plait__command){ .id = 2 });
     CHECK_INT(next_end().death.signal, SIGKILL);
-    plait_outcome end = join(start(return_code, &code));
+    plait_outcome end = outcome_of(start(return_code, &code));
     CHECK_INT(end.kind, PLAIT_RETURNED);
     CHECK_INT(end.code, 1234);
 }
@@ -117,7 +104,7 @@ TEST(a_wait_for_any_child_meets_neither_keeper_nor_commands)
     CHECK(wait(NULL) == -1 && errno == ECHILD);
     CHECK_INT(write(in[1], "\n", 1), 1);
     CHECK_INT(next_end().death.status, 8);
-    CHECK_INT(join(task).code, 5);
+    CHECK_INT(outcome_of(task).code, 5);
 }
 
 /* ---- a host that reaps a task itself ---- */
@@ -129,7 +116,7 @@ TEST(what_a_task_returned_is_known_though_the_host_reaped_it)
     prepare();
     plait_task *task = start(return_code, &code);
     CHECK_INT(waitpid(plait_task_id(task), &status, 0), plait_task_id(task));
-    plait_outcome end = join(task);
+    plait_outcome end = outcome_of(task);
     CHECK_INT(end.kind, PLAIT_RETURNED);
     CHECK_INT(end.code, code);
     CHECK(!end.has_usage);
@@ -144,7 +131,7 @@ TEST(of_a_killed_task_that_the_host_reaped_is_told_what_the_kernel_still_tells)
     CHECK_INT(plait_task_kill(task), 0);
     CHECK_INT(waitpid(plait_task_id(task), &status, 0), plait_task_id(task));
     CHECK_INT(plait_task_kill(task), 0); /* the number may be somebody else's by now */
-    plait_outcome end = join(task);
+    plait_outcome end = outcome_of(task);
     if (plait__probe_has(PLAIT__PROBE_PIDFD_INFO)) {
         CHECK_INT(end.kind, PLAIT_SIGNALLED);
         CHECK_INT(end.signal, SIGKILL);
@@ -204,5 +191,5 @@ TEST(a_host_without_standard_descriptors_has_a_keeper_too)
     run("exit 3", (struct plait__command){ .id = 1 });
     CHECK_INT(next_end().death.status, 3);
     int code = 1;
-    CHECK_INT(join(start(return_code, &code)).code, 1);
+    CHECK_INT(outcome_of(start(return_code, &code)).code, 1);
 }

@@ -62,16 +62,6 @@ static plait_task *start(plait_start_method method, plait_task_fn *fn, int arg)
     return task;
 }
 
-static plait_outcome join(plait_task *task)
-{
-    plait_outcome end = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    plait_task_destroy(task);
-    return end;
-}
-
 static void kill_keeper(void)
 {
     int pidfd = watch(plait__keeper_pid());
@@ -84,7 +74,7 @@ static void kill_keeper(void)
 static void use_both(int code)
 {
     for (int i = 0; i < 2; i++)
-        CHECK_INT(join(start(methods[i], return_code, code + i)).code, code + i);
+        CHECK_INT(outcome_of(start(methods[i], return_code, code + i)).code, code + i);
 }
 
 /* ---- it is made ---- */
@@ -95,7 +85,7 @@ TEST(whichever_method_comes_first_makes_it_and_the_other_uses_it)
         pid_t pid = fork_checked(), keeper;
         if (pid == 0) {
             have_a_thread();
-            CHECK_INT(join(start(methods[i], return_code, 70000)).code, 70000);
+            CHECK_INT(outcome_of(start(methods[i], return_code, 70000)).code, 70000);
             keeper = plait__keeper_pid();
             CHECK(keeper > 0);
             use_both(300);
@@ -114,7 +104,7 @@ TEST(a_plain_fork_stays_refused_and_one_with_the_word_is_guarded)
     CHECK_INT(start_with(&task, return_code, 1, (plait_task_opts){ 0 }), PLAIT_ETHREADS);
     CHECK_INT(plait__keeper_pid(), 0);
     CHECK_INT(start_with(&task, return_code, 9, (plait_task_opts){ .with_threads = true }), 0);
-    CHECK_INT(join(task).code, 9);
+    CHECK_INT(outcome_of(task).code, 9);
     CHECK(plait__keeper_pid() > 0);
 }
 
@@ -125,7 +115,7 @@ TEST(a_thread_of_plaits_alone_makes_none_beside_other_threads)
 
     have_a_thread();
     CHECK_INT(plait_task_start(&task, PLAIT_THREAD, return_code, &code, NULL), 0);
-    CHECK_INT(join(task).code, 3);
+    CHECK_INT(outcome_of(task).code, 3);
     CHECK_INT(plait__keeper_pid(), 0);
     CHECK_INT(plait_keeper_start(), 0);
     CHECK(plait__keeper_pid() > 0);
@@ -210,7 +200,7 @@ TEST(the_host_neither_hears_nor_reaps_it)
     have_a_thread();
     CHECK_INT(sigaction(SIGCHLD, &action, NULL), 0);
     for (int i = 0; i < 2; i++) {
-        CHECK_INT(join(start(PLAIT_START_FORKSERVER, return_code, 5)).code, 5);
+        CHECK_INT(outcome_of(start(PLAIT_START_FORKSERVER, return_code, 5)).code, 5);
         errno = 0;
         CHECK(wait(NULL) == -1 && errno == ECHILD);
         kill_keeper();

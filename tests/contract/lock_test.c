@@ -264,17 +264,12 @@ static int take_for_ever(void *arg)
 CLAIM_OF_THREADS(a_cancel_ends_the_wait_for_a_lock)
 {
     plait_lock *lock = make(sizeof *lock);
-    plait_outcome end;
     plait_task *task;
 
     CHECK_INT(plait_lock_acquire(lock, PLAIT_FOREVER), 0);
     task = start(take_for_ever, lock);
     UNTIL(has_waiter(lock));
-    CHECK_INT(plait_task_terminate(task), 0);
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    CHECK_INT(end.kind, PLAIT_CANCELLED);
-    plait_task_destroy(task);
+    cancel_it(task);
     CHECK_INT(plait_lock_release(lock), 0);
 }
 

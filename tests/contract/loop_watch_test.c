@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "test.h"
 
 static void block(int number)
@@ -78,6 +79,32 @@ static void in_coroutine(plait_task_fn *fn, void *arg)
     plait_task_destroy(task);
 }
 
+/* By this thread, while another one makes it ready. */
+static void in_thread(plait_task_fn *await, void *(*make_ready)(void *))
+{
+    pthread_t thread;
+
+    CHECK_INT(pthread_create(&thread, NULL, make_ready, NULL), 0);
+    CHECK_INT(await(NULL), 0);
+    pthread_join(thread, NULL);
+}
+
+/* By a coroutine, while another thread makes it ready. */
+static void in_coroutine_beside(plait_task_fn *await, void *(*make_ready)(void *))
+{
+    pthread_t thread;
+
+    CHECK_INT(pthread_create(&thread, NULL, make_ready, NULL), 0);
+    in_coroutine(await, NULL);
+    pthread_join(thread, NULL);
+}
+
+static void in_thread_and_coroutine(plait_task_fn *await, void *(*make_ready)(void *))
+{
+    in_thread(await, make_ready);
+    in_coroutine_beside(await, make_ready);
+}
+
 /* ---- signals ---- */
 
 static const int both[] = { SIGUSR1, SIGUSR2 };
@@ -132,17 +159,10 @@ static int await_signal(void *arg)
 
 TEST(a_signal_wakes_who_waits_for_it)
 {
-    pthread_t thread;
-
     prepare();
     block(SIGUSR1);
     block(SIGUSR2);
-    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
-    CHECK_INT(await_signal(NULL), 0);
-    pthread_join(thread, NULL);
-    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
-    in_coroutine(await_signal, NULL);
-    pthread_join(thread, NULL);
+    in_thread_and_coroutine(await_signal, signal_late);
 }
 
 static plait_event never;
@@ -164,31 +184,17 @@ static int select_signal(void *arg)
     return 0;
 }
 
-static int count_fds(void)
-{
-    int n = 0;
-
-    for (int fd = 0; fd < 1000; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
-}
-
 TEST(a_signal_is_selected_on_and_taken_afterwards)
 {
-    pthread_t thread;
-    int n_fds;
+    unsigned n_fds;
 
     prepare();
     block(SIGUSR1);
     block(SIGUSR2);
     n_fds = count_fds();
-    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
-    CHECK_INT(select_signal(NULL), 0);
-    pthread_join(thread, NULL);
+    in_thread(select_signal, signal_late);
     CHECK_INT(count_fds(), n_fds); /* what a select has for it is gone with the select */
-    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
-    in_coroutine(select_signal, NULL);
-    pthread_join(thread, NULL);
+    in_coroutine_beside(select_signal, signal_late);
 }
 
 static int select_signal_and_word(void *arg)
@@ -206,16 +212,9 @@ static int select_signal_and_word(void *arg)
 
 TEST(a_signal_is_selected_on_beside_a_word)
 {
-    pthread_t thread;
-
     prepare();
     block(SIGUSR1);
-    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
-    CHECK_INT(select_signal_and_word(NULL), 0);
-    pthread_join(thread, NULL);
-    CHECK_INT(pthread_create(&thread, NULL, signal_late, NULL), 0);
-    in_coroutine(select_signal_and_word, NULL);
-    pthread_join(thread, NULL);
+    in_thread_and_coroutine(select_signal_and_word, signal_late);
 }
 
 /* ---- descriptors ---- */
@@ -244,16 +243,9 @@ static void *write_byte_late(void *arg)
 
 TEST(a_descriptor_is_waited_for)
 {
-    pthread_t thread;
-
     prepare();
     CHECK_INT(pipe(fds), 0);
-    CHECK_INT(pthread_create(&thread, NULL, write_byte_late, NULL), 0);
-    CHECK_INT(await_fd(NULL), 0);
-    pthread_join(thread, NULL);
-    CHECK_INT(pthread_create(&thread, NULL, write_byte_late, NULL), 0);
-    in_coroutine(await_fd, NULL);
-    pthread_join(thread, NULL);
+    in_thread_and_coroutine(await_fd, write_byte_late);
     CHECK_INT(plait_fd_wait(fds[1], PLAIT_READABLE | PLAIT_WRITABLE, PLAIT_NOWAIT), PLAIT_WRITABLE);
     close(fds[0]); /* a write would fail, and not wait */
     CHECK_INT(plait_fd_wait(fds[1], PLAIT_WRITABLE, PLAIT_FOREVER), PLAIT_WRITABLE);

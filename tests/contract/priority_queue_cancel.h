@@ -11,12 +11,7 @@ TEST(a_task_that_was_asked_to_end_waits_no_more)
     queue = create((plait_priority_queue_opts){ 0 });
     plait_task *task = start(get_one, NULL);
     await_sleeper(&queue->get_bell);
-    CHECK_INT(plait_task_terminate(task), 0);
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    plait_outcome outcome;
-    CHECK_INT(plait_task_outcome(task, &outcome), 0);
-    CHECK_INT(outcome.kind, PLAIT_CANCELLED);
-    plait_task_destroy(task);
+    cancel_it(task);
     plait_priority_queue_destroy(queue);
 }
 

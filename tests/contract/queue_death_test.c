@@ -116,20 +116,27 @@ CLAIM(it_comes_in_its_place)
     check_empty();
 }
 
-CLAIM(who_waits_gets_what_a_killed_process_had_borrowed)
+/* The child is killed when we sleep. */
+static void await_next_of_the_dead(const char *text)
 {
-    prepare((plait_queue_opts){ 0 });
-    put_text("a");
-    CHILD_THAT(borrow(1));
     pid_t killer = fork();
+
     if (killer == 0) {
         await_sleeper(&queue->ring.shared->get_bell);
         kill(child, SIGKILL);
         _exit(0);
     }
-    await_next("a");
+    await_next(text);
     CHECK_INT(test_waitpid(killer, NULL, 0), killer);
     CHECK_INT(test_waitpid(child, NULL, 0), child);
+}
+
+CLAIM(who_waits_gets_what_a_killed_process_had_borrowed)
+{
+    prepare((plait_queue_opts){ 0 });
+    put_text("a");
+    CHILD_THAT(borrow(1));
+    await_next_of_the_dead("a");
 }
 
 CLAIM(a_stopped_process_keeps_what_it_borrowed)
@@ -384,15 +391,7 @@ CLAIM(who_waits_gets_what_a_killed_process_had_leased)
     prepare((plait_queue_opts){ 0 });
     put_text("a");
     CHILD_THAT(lease(1, 0));
-    pid_t killer = fork();
-    if (killer == 0) {
-        await_sleeper(&queue->ring.shared->get_bell);
-        kill(child, SIGKILL);
-        _exit(0);
-    }
-    await_next("a");
-    CHECK_INT(test_waitpid(killer, NULL, 0), killer);
-    CHECK_INT(test_waitpid(child, NULL, 0), child);
+    await_next_of_the_dead("a");
 }
 
 CLAIM(it_comes_again_also_where_there_is_always_something_to_get)

@@ -5,6 +5,8 @@
 #include "child.h"
 #include "queue_support.h"
 
+#include <pthread.h>
+
 static plait_task *start(plait_kind kind, plait_task_fn *fn, void *arg)
 {
     plait_task *task = NULL;
@@ -319,6 +321,60 @@ TEST(a_destroy_lets_go_of_threads_and_of_coroutines_elsewhere)
         for (int j = 0; j < 4; j++)
             CHECK_INT(end(tasks[j]), 0);
     }
+}
+
+/* ---- whose thread is gone ---- */
+
+static plait_semaphore units;
+
+static int get_for_ever(void *arg)
+{
+    char got;
+
+    (void)arg;
+    plait_queue_get(queue, &got, 1, PLAIT_FOREVER);
+    return 0;
+}
+
+static int acquire_for_ever(void *arg)
+{
+    (void)arg;
+    plait_semaphore_acquire(&units, PLAIT_FOREVER);
+    return 0;
+}
+
+/* A thread of the host's, whose coroutines wait when it ends. */
+static void *leave_waiting(void *arg)
+{
+    CHECK_INT(plait_go(get_for_ever, NULL), 0);
+    CHECK_INT(plait_go(acquire_for_ever, NULL), 0);
+    plait_yield();
+    return arg;
+}
+
+static int acquire_one(void *arg)
+{
+    (void)arg;
+    return plait_semaphore_acquire(&units, PLAIT_FOREVER);
+}
+
+TEST(what_comes_later_is_not_for_a_coroutine_whose_thread_has_ended)
+{
+    char got = 0;
+    pthread_t thread;
+    plait_task *task;
+
+    make_own((plait_queue_opts){ 0 });
+    CHECK_INT(pthread_create(&thread, NULL, leave_waiting, NULL), 0);
+    pthread_join(thread, NULL);
+    CHECK_INT(plait_queue_put(queue, "x", 1, PLAIT_NOWAIT), 0);
+    CHECK_INT(plait_queue_get(queue, &got, 1, PLAIT_NOWAIT), 1);
+    CHECK_INT(got, 'x');
+    task = start(PLAIT_COROUTINE, acquire_one, NULL);
+    plait_yield();
+    CHECK_INT(plait_semaphore_release(&units), 0);
+    CHECK_INT(end(task), 0);
+    plait_queue_destroy(queue);
 }
 
 TEST(a_destroy_waits_for_who_looks_again_before_the_first_sleep)

@@ -235,14 +235,9 @@ CLAIM_OF_THREADS(a_cancel_ends_the_wait_for_a_unit)
 {
     plait_semaphore *semaphore = make_semaphore(0);
     plait_task *task = start(take, semaphore);
-    plait_outcome end;
 
     UNTIL(has_waiter(semaphore));
-    CHECK_INT(plait_task_terminate(task), 0);
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    CHECK_INT(end.kind, PLAIT_CANCELLED);
-    plait_task_destroy(task);
+    cancel_it(task);
     CHECK_INT(plait_semaphore_release(semaphore), 0);
     CHECK_INT(plait_semaphore_acquire(semaphore, PLAIT_NOWAIT), 0);
 }

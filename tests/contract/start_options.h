@@ -1,10 +1,72 @@
-/* What process tasks are given by their options, however they are made.
+/* What process tasks are given by their starter and their options, however they are made.
  * SPDX-License-Identifier: MIT
  *
  * The includer has included start_contract.h.
  */
 #ifndef PLAIT_TESTS_START_OPTIONS_H
 #define PLAIT_TESTS_START_OPTIONS_H
+
+/* ---- what it is given ---- */
+
+static int add(void *arg)
+{
+    const char *text = arg;
+    int sum = 0;
+
+    for (int i = 0; i < 100000; i++)
+        sum += text[i];
+    return (uintptr_t)arg % 16 == 0 ? sum : -1;
+}
+
+TEST(bytes_are_copied)
+{
+    char *text = malloc(100000);
+    plait_task *task = NULL;
+
+    CHECK(text != NULL);
+    memset(text, 3, 100000);
+    CHECK_INT(start_rc(&task, add, text, 100000), 0);
+    memset(text, 4, 100000);
+    CHECK_INT(join(task).code, 300000);
+    plait_task_destroy(task);
+    CHECK_INT(start_rc(&task, add, NULL, 4), -EINVAL);
+    free(text);
+}
+
+/* From now on stdout is a pipe; its other end. */
+static int catch_stdout(void)
+{
+    int fds[2];
+
+    fflush(stdout);
+    CHECK_INT(pipe(fds), 0);
+    CHECK_INT(dup2(fds[1], STDOUT_FILENO), STDOUT_FILENO);
+    close(fds[1]);
+    setvbuf(stdout, NULL, _IOFBF, 4096);
+    return fds[0];
+}
+
+static int print(void *arg)
+{
+    fputs(arg, stdout);
+    return 0;
+}
+
+TEST(it_prints_where_its_starter_does_and_after_it)
+{
+    char text[64] = "";
+    int fd = catch_stdout();
+    plait_task *task = NULL;
+
+    fputs("parent ", stdout);
+    CHECK_INT(start_rc(&task, print, (char[]){ "child " }, 7), 0);
+    CHECK_INT(join(task).kind, PLAIT_RETURNED);
+    fputs("parent again", stdout);
+    fflush(stdout);
+    CHECK(test_read(fd, text, sizeof text - 1) > 0);
+    CHECK_STR(text, "parent child parent again");
+    plait_task_destroy(task);
+}
 
 /* ---- tables ---- */
 

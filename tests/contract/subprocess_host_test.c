@@ -6,17 +6,10 @@
 #include "subprocess_support.h"
 
 #include "os/probe.h"
-#include "os/sanitize.h"
 #include "task/crew.h"
 #include "task/keeper.h"
 #include <pthread.h>
 #include <stdatomic.h>
-
-#if defined(PLAIT__ASAN) || defined(PLAIT__TSAN)
-#    define HAS_SANITIZER true /* it has memory of its own */
-#else
-#    define HAS_SANITIZER false
-#endif
 
 /* ---- who else reaps ---- */
 
@@ -195,40 +188,6 @@ TEST(a_host_may_have_no_environment_at_all)
     CHECK_STR(text, "hello");
     free(text);
     CHECK_INT(finish(start_line("exit 3", (plait_subprocess_opts){ 0 })).code, 3);
-}
-
-static long resident_kib(void)
-{
-    FILE *file = fopen("/proc/self/statm", "re");
-    long pages = 0;
-
-    CHECK(file != NULL && fscanf(file, "%*d %ld", &pages) == 1);
-    fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
-/* PLAIT_STARTS=10000 for more of them. */
-TEST_LIMIT(many_starts_leave_nothing_behind, 60)
-{
-    const char *argv[] = { "true", NULL }, *none[] = { "/nonexistent", NULL };
-    const char *wanted = getenv("PLAIT_STARTS");
-    int n = wanted != NULL ? atoi(wanted) : 150, n_fds = 0;
-    plait_run_opts opts = { .capture = true };
-    plait_run_result result;
-    long kib = 0;
-
-    for (int i = 0; i < n; i++) {
-        CHECK_INT(plait_run(argv, &opts, &result, PLAIT_FOREVER), 0);
-        plait_run_result_fini(&result);
-        CHECK_INT(plait_run(none, &opts, &result, PLAIT_FOREVER), -ENOENT);
-        if (i == n / 3) {
-            n_fds = count_fds();
-            kib = resident_kib();
-        }
-    }
-    CHECK_INT(count_fds(), n_fds);
-    CHECK(resident_kib() <= kib + (HAS_SANITIZER ? 1 << 20 : 256));
-    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
 }
 
 /* ---- the end of this process ---- */

@@ -37,4 +37,11 @@ static inline int result_of(plait_task *task)
     return outcome.code;
 }
 
+/* Asks it to end, and sees that it has for that. */
+static inline void cancel_it(plait_task *task)
+{
+    CHECK_INT(plait_task_terminate(task), 0);
+    CHECK_INT(outcome_of(task).kind, PLAIT_CANCELLED);
+}
+
 #endif

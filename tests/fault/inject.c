@@ -297,6 +297,10 @@ static enum kind kind_of_call(long number, long operation)
         return KIND_sys_futex;
     case SYS_renameat2:
         return KIND_sys_renameat2;
+    case SYS_prctl:
+        return KIND_prctl;
+    case SYS_dup3:
+        return KIND_dup2;
     case SYS_close_range:
         return KIND_sys_close_range;
     case SYS_setgroups: /* of one kind, with those that change who a process is */

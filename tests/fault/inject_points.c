@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -214,11 +215,19 @@ static void remember_again(const char *again)
     hand_on("PLAIT_INJECT_TRAP", getenv("PLAIT_INJECT_TRAP"));
 }
 
+static bool is_this_program(const char *path)
+{
+    struct stat program, other;
+
+    return stat("/proc/self/exe", &program) == 0 && stat(path, &other) == 0 &&
+           program.st_ino == other.st_ino && program.st_dev == other.st_dev;
+}
+
 char *const *environment_of(const char *path, char *const *from, char **ret, int room)
 {
     int n = 0;
 
-    if (n_handed_on == 0 || strcmp(path, "/proc/self/exe") != 0)
+    if (n_handed_on == 0 || !is_this_program(path))
         return from;
     for (; *from != NULL && n + n_handed_on + 1 < room; from++)
         ret[n++] = *from;

@@ -201,6 +201,16 @@ class Test:
                 complaints.append(f"without faults it ended with {done.code}, not {scenario.code}")
             self.say_wrong(done, complaints)
 
+    def check_reach(self, kinds, is_all):
+        """All kinds are reached by some scenario, and so is a program that is executed again."""
+        for kind in kinds:
+            print(f"{self.kinds[kind]:7} {kind}")
+        again = sum(point.is_again for done in self.good.values() for _, point in done.injection.points)
+        missing = [kind for kind in kinds if self.kinds[kind] == 0] + ([] if again else ["a program that is executed again"])
+        for what in missing if is_all else ():
+            self.wrong.append(f"no scenario reaches {what}")
+            print(f"FAILED {self.wrong[-1]}")
+
     def fail(self, plan):
         """Runs with faults, several at once."""
         with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0)) + 2) as pool:
@@ -237,11 +247,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="plait-fault-") as root:
         test = Test(root)
         test.count(chosen)
-        for kind in test.good[chosen[0].name].injection.kinds:
-            print(f"{test.kinds[kind]:7} {kind}")
-            if test.kinds[kind] == 0 and not args.scenario:
-                test.wrong.append(f"no scenario reaches {kind}")
-                print(f"FAILED {test.wrong[-1]}")
+        test.check_reach(test.good[chosen[0].name].injection.kinds, not args.scenario)
         test.fail(sample_lasting(test.good, generator, args.lasting)
                   + [(scenario, "eintr", 2) for scenario in chosen]
                   + sample(test.good, generator, None if args.full else args.runs))

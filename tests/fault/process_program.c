@@ -168,11 +168,15 @@ static void run_others(plait_start_method method, const char *library,
 {
     int is_root = getuid() == 0;
     plait_task_opts opts = { .method = method },
-                    all = { .method = method, .process = process, .arg_bytes = sizeof is_root };
+                    all = { .method = method, .process = process, .arg_bytes = sizeof is_root },
+                    tree = all;
     struct board *board = plait_shared_alloc(sizeof *board);
 
     start_in_library(library, &opts);
+    tree.tree = true;
     start(look_around, &is_root, &all, NULL, 0);
+    start(look_around, &is_root, &tree, NULL, 0);
+    start(leave_a_daemon, &is_root, &tree, NULL, 0);
     start(stand, NULL, &opts, plait_task_terminate, SIGTERM);
     start(stand, NULL, &opts, plait_task_kill, SIGKILL);
     if (!worked("heap", board != NULL ? 0 : -ENOMEM))

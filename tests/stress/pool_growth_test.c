@@ -7,7 +7,6 @@
 
 #include "task/keeper.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "size.h"
 #include "test.h"
 
 enum {
@@ -31,51 +31,6 @@ struct size {
 };
 
 static plait_pool *pool;
-
-static size_t count_entries(pid_t pid, const char *folder)
-{
-    char path[64];
-    size_t n = 0;
-
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, folder);
-    DIR *dir = opendir(path);
-    CHECK(dir != NULL);
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
-        n += entry->d_name[0] != '.';
-    closedir(dir);
-    return n;
-}
-
-/* How many processes the keeper has below it, those included that nobody has reaped. */
-static size_t count_children(pid_t pid)
-{
-    char path[80], line[4096] = "";
-    size_t n = 0;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return 0; /* a kernel without it */
-    if (fgets(line, sizeof line, file) == NULL)
-        line[0] = '\0';
-    fclose(file);
-    for (const char *at = line; (at = strchr(at, ' ')) != NULL; at++)
-        n++;
-    return n;
-}
-
-static long resident_kib(pid_t pid)
-{
-    long pages = 0;
-    char path[64];
-
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "r");
-    CHECK(file != NULL);
-    CHECK_INT(fscanf(file, "%*d %ld", &pages), 1);
-    fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
 
 static struct size measure(plait_kind kind)
 {

@@ -3,8 +3,9 @@
  *
  * PLAIT_KILLS and PLAIT_SECONDS say when it ends, whichever comes first, PLAIT_SEED how it goes. It goes
  * in rounds: an owner has a pool, tasks that end at once, and tasks with trees below them that never
- * end; some of all these are killed, and at last the owner. All of them hold the write end of a pipe:
- * its end of file says that nobody is left.
+ * end; some of all these are killed, and at last the owner. The tasks with trees are forked, spawned and
+ * made by the forkserver, round by round. All of them hold the write end of a pipe: its end of file says
+ * that nobody is left.
  */
 #include "os/pidfd.h"
 #include "task/keeper.h"
@@ -31,6 +32,7 @@ enum {
     PLACES = 64, /* of those who may be killed */
     LATE_MS = 2000,
     LIMIT_MS = 60000,
+    METHODS = 3,
 };
 
 enum role {
@@ -42,8 +44,10 @@ enum role {
 };
 
 static const char *const names[] = { "keepers", "workers", "tasks", "those below them" };
+static const char *const methods[] = { "fork", "spawn", "forkserver" };
 
-/* Who lives, or has lived; shared. */
+/* Who lives, or has lived; shared, and not in the family's heap: each owner makes a family of its own,
+ * with which ends what it had there. */
 static struct board {
     uint32_t n; /* atomic */
 
@@ -53,12 +57,20 @@ static struct board {
     } who[PLACES];
 } * board;
 
+static int board_file;
+
 static uint64_t random_state;
 static pid_t owner;
 static char pipe_name[64]; /* as /proc says it */
 
+/* What a task is told. */
+struct plan {
+    int board; /* a file in memory, for who is no fork of ours */
+    unsigned shape;
+};
+
 static struct {
-    unsigned rounds, kills, late, of[ROLES];
+    unsigned rounds, kills, late, of[ROLES], by[METHODS]; /* kills in rounds of that method */
     int64_t most_ms;
 } sum;
 
@@ -120,11 +132,21 @@ static void get_away(unsigned how)
     sleep_for_ever();
 }
 
+static void map_board(int file)
+{
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    CHECK(board != MAP_FAILED);
+}
+
 static int grow(void *arg)
 {
+    const struct plan *plan = arg;
+
+    if (board == NULL)
+        map_board(plan->board);
     enter(TASK, getpid());
     for (unsigned how = 0; how < 4; how++)
-        if (*(unsigned *)arg >> how & 1)
+        if (plan->shape >> how & 1)
             get_away(how);
     sleep_for_ever();
     return 0;
@@ -145,13 +167,22 @@ static int job(const void *in, void *out, void *ctx)
     return 0;
 }
 
+/* Of this round. */
+static plait_start_method method(void)
+{
+    return PLAIT_START_FORK + sum.rounds % METHODS;
+}
+
 static void tend(plait_task **tree)
 {
-    unsigned shape = random_below(16);
+    struct plan plan = { board_file, random_below(16) };
 
     if (*tree == NULL) {
-        plait_task_opts opts = { .tree = true, .daemon = random_below(2) != 0 };
-        if (plait_task_start(tree, PLAIT_PROCESS, grow, &shape, &opts) < 0)
+        plait_task_opts opts = { .tree = true,
+                                 .method = method(),
+                                 .daemon = random_below(2) != 0,
+                                 .arg_bytes = sizeof plan };
+        if (plait_task_start(tree, PLAIT_PROCESS, grow, &plan, &opts) < 0)
             *tree = NULL;
     } else if (random_below(3) == 0) {
         plait_task_destroy(*tree);
@@ -244,6 +275,7 @@ static void check_gone(int life)
 
 static void run_round(void)
 {
+    unsigned kills = sum.kills;
     int life[2];
     char path[32];
 
@@ -271,7 +303,13 @@ static void run_round(void)
     CHECK_INT(waitpid(owner, NULL, 0), owner);
     check_gone(life[0]);
     close(life[0]);
+    sum.by[sum.rounds % METHODS] += sum.kills - kills;
     sum.rounds++;
+}
+
+void test_begin(int *argc, char ***argv)
+{
+    plait_init(argc, argv);
 }
 
 static unsigned from_environment(const char *name, unsigned otherwise)
@@ -290,13 +328,16 @@ TEST_LIMIT(nobody_outlives_the_owner_whoever_was_killed_before, 120)
 
     plait_log_set(NULL, NULL, PLAIT_LOG_OFF);
     random_state = seed;
-    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(board != MAP_FAILED);
+    board_file = memfd_create("board", 0);
+    CHECK_INT(ftruncate(board_file, sizeof *board), 0);
+    map_board(board_file);
     while (sum.kills < kills && now_ms() < until_ms)
         run_round();
     printf("storm: seed %u, %u kills: %u owners", seed, sum.kills, sum.rounds);
     for (int role = 0; role < ROLES; role++)
         printf(", %u %s", sum.of[role], names[role]);
+    for (int i = 0; i < METHODS; i++)
+        printf("%s %u with %s", i > 0 ? "," : "; kills:", sum.by[i], methods[i]);
     printf("; all gone %lld ms after the owner's death at most, %u times later than %d ms\n",
            (long long)sum.most_ms, sum.late, LATE_MS);
 }

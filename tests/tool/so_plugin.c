@@ -17,7 +17,7 @@
 
 EXPORT plait_pool_text_fn shout, bytes, fail, negative, one_bad, crash, leave, hang, told, much,
     where;
-EXPORT plait_pool_text_fn twice, pid, place, reads, complain;
+EXPORT plait_pool_text_fn half, twice, pid, place, reads, complain;
 EXPORT int words(int argc, char **argv), slowly(int argc, char **argv),
     quits(int argc, char **argv);
 
@@ -133,6 +133,16 @@ int where(plait_task *task, const void *in, size_t n)
     if (dladdr(address, &info) == 0)
         return plait_task_fail(task, "no file");
     return plait_task_write(task, info.dli_fname, strlen(info.dli_fname));
+}
+
+/* Is half done until there is a file: `in` is its path. */
+int half(plait_task *task, const void *in, size_t n)
+{
+    (void)n;
+    plait_task_progress(task, 21, 42);
+    while (access(in, F_OK) != 0)
+        usleep(1000);
+    return 0;
 }
 
 /* Works at its second try: `in` is a path. */

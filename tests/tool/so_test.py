@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import pty
+import select
 import shlex
 import signal
 import subprocess
@@ -46,6 +48,28 @@ class Functions(plaittest.Case):
         process = self.start(f"-j{jobs}", *options, self.so(function), ":::", *[fifo.path] * (jobs + 1))
         fifo.lines(jobs)
         return process
+
+    # what is seen of it
+
+    def test_the_bar_tells_how_far_the_running_functions_are(self):
+        for kind in ("process", "thread"):
+            ours, its = pty.openpty()
+            self.addCleanup(os.close, ours)
+            path = self.dir / kind
+            process = self.start("--bar", "-j2", "--as", kind, self.so("half"), ":::", path, path, stderr=its,
+                                 env={"TERM": "xterm"})
+            os.close(its)
+            seen = b""
+            while b"running (50%)" not in seen:
+                self.assertTrue(select.select([ours], [], [], plaittest.LIMIT)[0], seen)
+                seen += os.read(ours, 65536)
+            path.write_text("")
+            try:
+                while os.read(ours, 65536):
+                    pass
+            except OSError:  # the other end is closed
+                pass
+            self.assertEqual(self.end(process).code, 0)
 
     # what a function gets and gives
 

@@ -118,6 +118,16 @@ static void describe_time(char text[TEXT_BYTES], const struct map_bar_view *view
     snprintf(text, TEXT_BYTES, known ? "ETA %s" : "%s so far", time);
 }
 
+static void describe_running(char text[TEXT_BYTES], unsigned n, const struct map_counts *counts)
+{
+    double part = counts->steps > 0 ? (double)counts->steps_done / (double)counts->steps : 0;
+
+    if (counts->steps > 0)
+        snprintf(text, TEXT_BYTES, "%u running (%d%%)", n, part > 1 ? 100 : (int)(part * 100));
+    else
+        snprintf(text, TEXT_BYTES, "%u running", n);
+}
+
 static size_t describe(struct piece pieces[PIECES], const struct map_bar_view *view)
 {
     const struct map_counts *counts = view->counts;
@@ -128,7 +138,7 @@ static size_t describe(struct piece pieces[PIECES], const struct map_bar_view *v
         running = counts->slots;
     memset(pieces, 0, PIECES * sizeof pieces[0]);
     pieces[n].rank = 3;
-    snprintf(pieces[n++].text, TEXT_BYTES, "%u running", running);
+    describe_running(pieces[n++].text, running, counts);
     if (counts->failed > 0) {
         pieces[n].rank = 1;
         pieces[n].is_alarm = true;

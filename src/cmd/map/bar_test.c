@@ -57,6 +57,16 @@ TEST(the_bar_never_reaches_the_last_column)
     }
 }
 
+TEST(how_far_the_running_ones_are_is_said)
+{
+    struct map_counts counts = { .total = 3, .running = 2, .steps_done = 35, .steps = 50 };
+    struct map_bar_view view = { .counts = &counts, .eta_ns = -1, .rate = -1, .elapsed_ns = 3 * S };
+
+    check_bar(&view, "0% 0/3, 2 running (70%), 3 s so far");
+    counts.steps_done = 51; /* each may say what it likes */
+    check_bar(&view, "0% 0/3, 2 running (100%), 3 s so far");
+}
+
 TEST(eighths_of_a_block_are_drawn)
 {
     struct map_counts counts = { .total = 16, .succeeded = 1, .running = 1 };

@@ -16,7 +16,9 @@ struct map_counts {
     uint64_t retried; /* attempts beyond the first */
     uint64_t lost;    /* of the failed: killed with their keeper */
     unsigned running;
-    unsigned slots; /* how many may run at once */
+    unsigned slots;      /* how many may run at once */
+    uint64_t steps_done; /* --so: what the running ones say of themselves, … */
+    uint64_t steps;      /* … of how much; 0: they say nothing */
 };
 
 #endif

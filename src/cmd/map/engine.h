@@ -59,6 +59,7 @@ struct map_so {
     plait_pool *pool; /* NULL: not made yet */
     struct plait__list running;
     struct plait__list ended; /* those that it has no more */
+    int64_t look_ns;          /* how far its jobs are is asked again then */
 };
 
 enum map_phase {

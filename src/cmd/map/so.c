@@ -22,6 +22,7 @@ enum {
     GRACE_MS = 1000,   /* of a function that is asked to end, without --kill-after */
     HAND_OVER_MS = 20,
     CLOSE_MS = 5000,
+    STEPS_MS = 100, /* between two looks how far they are */
     NS_PER_MS = 1000 * 1000,
 };
 
@@ -108,12 +109,26 @@ static bool pump(struct map_so *so)
     return !plait__list_is_empty(&so->ended);
 }
 
+/* For the bar. */
+static void count_steps(struct map_engine *engine)
+{
+    int64_t now = plait__os_now_ns();
+    plait_pool_usage usage;
+
+    if (now < engine->so.look_ns || plait_pool_stats(engine->so.pool, &usage) < 0)
+        return;
+    engine->counts.steps_done = usage.progress_done;
+    engine->counts.steps = usage.progress_total;
+    engine->so.look_ns = now + (int64_t)STEPS_MS * NS_PER_MS;
+}
+
 int map_so_wait(struct map_engine *engine, size_t n, int64_t until_ns)
 {
     int64_t slice = plait__os_now_ns() + (int64_t)SLICE_MS * NS_PER_MS;
     uint32_t *bell = plait__ends_bell(), seen;
     int rc;
 
+    count_steps(engine);
     if (plait__list_is_empty(&engine->so.running) && plait__list_is_empty(&engine->so.ended))
         return plait__wait_fds(engine->fds, n, (plait_deadline){ until_ns });
     if (!pump(&engine->so)) {
