@@ -75,6 +75,8 @@ void plait__os_channel_stop_receiving(int channel);
 
 /* How many descriptors this process may have: the soft limit. */
 int64_t plait__os_fd_limit(void);
+/* As many as it may have. */
+void plait__os_raise_fd_limit(void);
 /* Columns of the terminal behind fd; 0 when it is none. */
 int plait__os_terminal_columns(int fd);
 

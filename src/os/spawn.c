@@ -299,6 +299,8 @@ static int run_between(void *arg)
     pid_t pid = clone(run_child, top_of_stack(child) - SPAWN_STACK_BYTES / 2, flags, child,
                       &child->orphan, NULL, &child->shares);
 
+    /* it has let go, or we would sleep still: what the kernel says too, and where it does not */
+    __atomic_store_n(&child->shares, 0, __ATOMIC_RELEASE);
     if (pid < 0)
         child->error = errno;
     else if (child->error == 0) {

@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char *const no_env[] = { NULL };
@@ -343,5 +344,36 @@ TEST(an_orphan_that_cannot_be_executed_leaves_nothing)
     CHECK_INT(pidfd, -1);
     errno = 0;
     CHECK(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD);
+    plait__os_spawn_stack_free(spawn.stack);
+}
+
+/* In the orphan: ends what makes it, in whose stead the caller has to wait for us. */
+static int kill_maker(void *ret)
+{
+    const struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
+    pid_t maker = getppid();
+
+    kill(maker, SIGKILL);
+    while (getppid() == maker)
+        ;
+    nanosleep(&moment, NULL);
+    *(volatile bool *)ret = true;
+    return 0;
+}
+
+TEST(who_kills_what_makes_an_orphan_leaves_our_memory_whole)
+{
+    char *argv[] = { (char[]){ "true" }, NULL };
+    struct plait__spawn spawn = prepare("true", argv);
+    volatile bool has_let_go = false;
+    int pidfd = -1;
+
+    spawn.ret_pidfd = &pidfd;
+    spawn.is_orphan = true;
+    spawn.first = kill_maker;
+    spawn.first_arg = (void *)(uintptr_t)&has_let_go;
+    CHECK_INT(plait__os_spawn(&spawn, &step), -ESRCH);
+    CHECK(has_let_go);
+    CHECK_INT(pidfd, -1);
     plait__os_spawn_stack_free(spawn.stack);
 }

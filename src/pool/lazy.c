@@ -42,7 +42,7 @@ static pid_t pool_owner;         /* lock */
 /* In a forked child: whoever had the lock is not there. */
 static void reset(void)
 {
-    lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&lock);
 }
 
 /* Coroutines are waited for when their thread ends, and these would stay; but not by an exit in one
@@ -56,54 +56,71 @@ static void end_coroutines(void)
     pool_for_all = NULL; /* no more calls can be begun */
 }
 
-/* pre: lock */
-static int make_pool(plait_kind kind, const plait_pool_opts *opts, size_t opts_bytes)
+/* What a fork and the end of the process need. pre: lock */
+static int set_handlers(plait_kind kind)
 {
     static bool has_handler, has_exit_handler; /* lock */
-    plait_pool *pool = NULL;
-    int rc;
 
     if (!has_handler && plait__os_at_fork_child(reset) < 0)
         return -ENOMEM;
     has_handler = true;
-    rc = plait_pool_create_sized(&pool, kind, opts, opts_bytes);
+    /* behind the one that waits for all coroutines, so that it is called before it */
+    if (kind == PLAIT_COROUTINE && !has_exit_handler && atexit(end_coroutines) != 0)
+        return -ENOMEM;
+    has_exit_handler = has_exit_handler || kind == PLAIT_COROUTINE;
+    return 0;
+}
+
+/* Without the lock, as it may sleep. Of several that make one at once the first to be done is taken:
+ * -EALREADY. */
+static int make_pool(plait_kind kind, const plait_pool_opts *opts, size_t opts_bytes)
+{
+    plait_pool *pool = NULL, *other;
+    int rc = plait_pool_create_sized(&pool, kind, opts, opts_bytes);
+
     if (rc < 0)
         return rc;
-    /* behind the one that waits for all coroutines, so that it is called before it */
-    if (kind == PLAIT_COROUTINE && !has_exit_handler && atexit(end_coroutines) != 0) {
-        plait_pool_destroy(pool);
-        return -ENOMEM;
+    other = pool;
+    plait__mutex_lock(&lock);
+    rc = pool_owner == plait__self_pid() ? -EALREADY : set_handlers(kind);
+    if (rc == 0) {
+        other = pool_for_all; /* a parent's: frees memory */
+        pool_for_all = pool;
+        pool_owner = plait__self_pid();
     }
-    has_exit_handler = has_exit_handler || kind == PLAIT_COROUTINE;
-    plait_pool_destroy(pool_for_all); /* a parent's: frees memory */
-    pool_for_all = pool;
-    pool_owner = plait__self_pid();
-    return 0;
+    plait__mutex_unlock(&lock);
+    plait_pool_destroy(other);
+    return rc;
+}
+
+static bool find_pool(plait_pool **ret)
+{
+    bool is_there;
+
+    plait__mutex_lock(&lock);
+    is_there = pool_owner == plait__self_pid();
+    *ret = pool_for_all;
+    plait__mutex_unlock(&lock);
+    return is_there;
 }
 
 int plait_lazy_pool_sized(plait_kind kind, const plait_pool_opts *opts, size_t opts_bytes)
 {
-    int rc = -EALREADY;
+    plait_pool *there;
 
-    plait__mutex_lock(&lock);
-    if (pool_owner != plait__self_pid())
-        rc = make_pool(kind, opts, opts_bytes);
-    plait__mutex_unlock(&lock);
-    return rc;
+    return find_pool(&there) ? -EALREADY : make_pool(kind, opts, opts_bytes);
 }
 
 static int get_pool(plait_pool **ret)
 {
     const plait_pool_opts opts = { .name = "plait-lazy" };
-    int rc = 0;
 
-    plait__mutex_lock(&lock);
-    if (pool_owner != plait__self_pid())
-        rc = make_pool(PLAIT_THREAD, &opts, sizeof opts);
-    if (rc == 0)
-        *ret = pool_for_all;
-    plait__mutex_unlock(&lock);
-    return rc;
+    while (!find_pool(ret)) {
+        int rc = make_pool(PLAIT_THREAD, &opts, sizeof opts);
+        if (rc < 0 && rc != -EALREADY)
+            return rc;
+    }
+    return 0;
 }
 
 /* ---- a call ---- */

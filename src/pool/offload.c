@@ -31,7 +31,7 @@ static struct {
 /* In a forked child: whoever had the lock is not there. */
 static void reset(void)
 {
-    lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&lock);
 }
 
 /* pre: lock */

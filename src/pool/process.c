@@ -218,7 +218,7 @@ static int make_block(struct plait__pool_block **ret, const plait_pool *pool,
 /* In a forked child: who held these locks may not be there. */
 static void reset_locks(void)
 {
-    keeper_lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&keeper_lock);
     plait__functions_at_fork();
     plait__keeper_at_fork();
 }

@@ -67,7 +67,7 @@ void plait__census_note(struct plait__strand *strand)
 
 void plait__census_forget(void)
 {
-    lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&lock);
 }
 
 int plait_stack_census_start(void)

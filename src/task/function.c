@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "task/function.h"
+#include "base/beside.h"
 #include "base/log.h"
 #include "family/heap.h"
 #include "os/module.h"
@@ -24,8 +25,9 @@ enum {
 
 /* ---- the owner's side ---- */
 
+static struct plait__mutex lock PLAIT__BESIDE; /* of names; each forked child looks at it */
+
 static struct {
-    struct plait__mutex lock;
     uint64_t loads; /* how often objects came or went when `known` was right */
 
     struct {
@@ -102,15 +104,15 @@ int plait__function_name(uintptr_t address, const struct plait__function **ret)
         *ret = NULL;
         return 0;
     }
-    plait__mutex_lock(&names.lock);
+    plait__mutex_lock(&lock);
     rc = look_up(address, ret);
-    plait__mutex_unlock(&names.lock);
+    plait__mutex_unlock(&lock);
     return rc == -ENOENT ? -EINVAL : rc;
 }
 
 void plait__functions_at_fork(void)
 {
-    names.lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&lock);
 }
 
 /* ---- the worker's side ---- */

@@ -42,6 +42,6 @@ struct plait__guard {
 /* In a process that was made for it, which becomes the guard and does not return from here, unless it
  * fails: then -errno, and *ret_step names what failed, a constant. Returns in the task's process: 0, or
  * with a gate the descriptor at which that has to wait for a byte. */
-int plait__guard_fork(const struct plait__guard *guard, const char **ret_step);
+int plait__guard_fork(const struct plait__guard *with, const char **ret_step);
 
 #endif

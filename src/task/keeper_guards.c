@@ -36,10 +36,18 @@ static void forget_ended(struct keeper_guards *guards)
     guards->n = kept;
 }
 
+static bool has_room(const struct keeper_guards *guards)
+{
+    return (int64_t)guards->n + FDS_OF_THE_KEEPER <= plait__os_fd_limit();
+}
+
+/* The owner may have given itself more descriptors since it made us. */
 void plait__keeper_guards_keep_room(struct keeper_guards *guards)
 {
-    if ((int64_t)guards->n + FDS_OF_THE_KEEPER > plait__os_fd_limit())
+    if (!has_room(guards))
         forget_ended(guards);
+    if (!has_room(guards))
+        plait__os_raise_fd_limit();
 }
 
 void plait__keeper_guards_add(struct keeper_guards *guards, const struct keeper_guard *guard)

@@ -66,7 +66,7 @@ bool plait__keeper_has_died(void)
 
 void plait__keeper_at_fork(void)
 {
-    plait__keeper.lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&plait__keeper.lock);
 }
 
 /* ---- processes that it kills ---- */
@@ -256,12 +256,12 @@ static int hear_of_task(struct plait__forked *ret)
     size_t n_got = 0;
     ssize_t n;
 
-    while ((n = plait__os_channel_recv(plait__keeper.tasks, &reply, sizeof reply, got, &n_got)) ==
-           -EAGAIN) {
+    do {
         if (fds[1].ready != 0)
             return PLAIT_EKEEPER;
         plait__os_poll(fds, 2, INT64_MAX); /* as short as a fork */
-    }
+        n = plait__os_channel_recv(plait__keeper.tasks, &reply, sizeof reply, got, &n_got);
+    } while (n == -EAGAIN);
     if (n != (ssize_t)sizeof reply)
         return PLAIT_EKEEPER;
     if (reply <= 0)

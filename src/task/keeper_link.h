@@ -23,7 +23,7 @@ struct plait__keeper_link {
     int channel;
     int tasks; /* lock: the channel of keeper_tasks.h; 0: there is none yet */
     uint64_t id;
-    uint64_t generation; /* lock to write, atomic: counts the keepers of this process */
+    uint64_t generation; /* lock to write, atomic: counts the keepers that got ready */
     uint64_t ignored;    /* signals that were ignored when the first keeper was made */
     bool knows_ignored;
     bool knows_family; /* it has the family's heap */

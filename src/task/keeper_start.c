@@ -37,7 +37,6 @@ static void take(pid_t pid, int pidfd, int channel, uint64_t id)
     plait__keeper.pidfd = pidfd;
     plait__keeper.channel = channel;
     plait__keeper.id = id;
-    __atomic_store_n(&plait__keeper.generation, plait__keeper.generation + 1, __ATOMIC_RELAXED);
 }
 
 /* A host that has closed its standard descriptors shall not find this one there. */
@@ -68,8 +67,10 @@ static int wait_until_ready(void)
             break;
         plait__os_poll(from, 2, INT64_MAX); /* as short as its first instructions: no cancel */
     }
-    if (n == (ssize_t)sizeof event && event.start_error == 0)
+    if (n == (ssize_t)sizeof event && event.start_error == 0) {
+        __atomic_store_n(&plait__keeper.generation, plait__keeper.generation + 1, __ATOMIC_RELAXED);
         return 0;
+    }
     plait__keeper_bury();
     return n == (ssize_t)sizeof event ? -event.start_error : PLAIT_EKEEPER;
 }

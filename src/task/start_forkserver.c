@@ -165,11 +165,21 @@ int plait__forkserver_wait(const plait_task *task, struct plait__death *ret)
     return 0;
 }
 
+/* Whether the keeper has died is asked behind the first sleep, if there is one: mostly that ends by the
+ * keeper's word. */
+static bool may_sleep_at_once(const plait_task *task, plait_deadline until)
+{
+    return plait_left_ns(until) > 0 &&
+           __atomic_load_n(&task->order->has_ended, __ATOMIC_ACQUIRE) == 0;
+}
+
 static int join_until(plait_task *task, plait_deadline until)
 {
     int rc = 0;
 
-    for (unsigned round = 0; rc == 0 && task->ops->look(task) == -EAGAIN; round++) {
+    for (unsigned round = 0; rc == 0; round++) {
+        if (!(round == 0 && may_sleep_at_once(task, until)) && task->ops->look(task) != -EAGAIN)
+            break;
         /* the keeper may be killed before it tells */
         plait_deadline slice = plait__deadline_after(plait__os_now_ns(), plait__slice_ns(round));
         rc = plait__wait_word(&task->order->has_ended, 0, plait__deadline_earlier(until, slice));

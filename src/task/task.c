@@ -260,7 +260,7 @@ void plait__tasks_unlock(void)
 /* In a forked child: a thread that held a lock of ours at the fork is not there to give it back. */
 static void reset_locks(void)
 {
-    tasks.lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&tasks.lock);
     plait__keeper_at_fork();
     plait__functions_at_fork();
     plait__verdicts_reset();
@@ -274,6 +274,7 @@ static int set_handlers(void)
         tasks.has_exit_handler = atexit(plait__tasks_end) == 0;
     if (!tasks.has_fork_handler)
         tasks.has_fork_handler = plait__os_at_fork_child(reset_locks) == 0;
+    plait__debug_locks(); /* found out once, not in each child */
     return tasks.has_exit_handler && tasks.has_fork_handler ? 0 : -ENOMEM;
 }
 
@@ -384,7 +385,7 @@ void plait__task_enter(plait_task *task)
 
 void plait__task_enter_process(plait_task *task)
 {
-    pid_t pid = plait__self_pid();
+    pid_t pid = plait__self_find_pid(); /* by a write: to look first would be a page fault more */
 
     plait__keeper_forget();
     process_task = task;

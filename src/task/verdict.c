@@ -41,7 +41,7 @@ void plait__verdict_set_error(struct plait__verdict *verdict, int error, const c
 
 void plait__verdicts_reset(void)
 {
-    verdicts.lock = (struct plait__mutex){ 0 };
+    plait__mutex_reset(&verdicts.lock);
 }
 
 static int add_page(void)

@@ -40,4 +40,13 @@ static inline void plait__mutex_unlock(struct plait__mutex *mutex)
         plait__mutex_wake(mutex);
 }
 
+/* In a forked child, where whoever held it may not be: it is free. One that is free is not written to,
+ * as each page that a child writes to is copied. */
+static inline void plait__mutex_reset(struct plait__mutex *mutex)
+{
+    /* relaxed: the child has one thread */
+    if (__atomic_load_n(&mutex->state, __ATOMIC_RELAXED) != 0)
+        __atomic_store_n(&mutex->state, 0, __ATOMIC_RELAXED);
+}
+
 #endif

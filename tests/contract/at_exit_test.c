@@ -12,6 +12,7 @@
 static int may_register;
 
 int __cxa_atexit(void (*fn)(void *), void *arg, void *object);
+extern void *__dso_handle; /* of this program */
 
 static void call(void *arg)
 {
@@ -23,7 +24,7 @@ static void call(void *arg)
 /* In place of the C library's, for all that is linked into this program. */
 int atexit(void (*fn)(void))
 {
-    return may_register > 0 ? __cxa_atexit(call, (void *)(uintptr_t)fn, NULL) : -1;
+    return may_register > 0 ? __cxa_atexit(call, (void *)(uintptr_t)fn, &__dso_handle) : -1;
 }
 
 static int do_nothing(void *arg)

@@ -3,6 +3,7 @@
  */
 #include <plait.h>
 
+#include "os/sanitize.h"
 #include "test.h"
 
 #include <errno.h>
@@ -15,7 +16,11 @@
 enum {
     CHAIN = 1000,
     LONG_CHAIN = 30000,
-    PIECES = 100000, /* nodes */
+#if defined(PLAIT__ASAN) || defined(PLAIT__TSAN)
+    PIECES = 10000, /* nodes */
+#else
+    PIECES = 100000,
+#endif
     WIDE = 100
 };
 

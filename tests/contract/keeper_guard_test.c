@@ -3,6 +3,8 @@
  */
 #include "keeper.h"
 
+#include <sys/resource.h>
+
 static void kill_keeper(void)
 {
     int pidfd = watch(plait__keeper_pid());
@@ -150,4 +152,50 @@ TEST(coroutines_that_wait_for_a_late_keeper_go_on)
     plait_group_destroy(group);
     CHECK_INT(waitpid(child, &status, 0), child);
     CHECK_INT(status, 0);
+}
+
+/* ---- a keeper with few descriptors ---- */
+
+static int say_and_stay(void *arg)
+{
+    (void)arg;
+    dprintf(said[1], "%d\n", (int)getpid());
+    plait_sleep(PLAIT_FOREVER);
+    return 0;
+}
+
+static void set_fd_limit(rlim_t soft)
+{
+    struct rlimit limit;
+
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = soft > 0 ? soft : limit.rlim_max;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* The owner raises its limit when it has the keeper already. */
+TEST(a_keeper_guards_as_many_as_its_owner_has)
+{
+    enum {
+        FEW = 64
+    };
+
+    plait_task *task = NULL;
+    pid_t owner;
+
+    prepare();
+    owner = fork();
+    if (owner == 0) {
+        set_fd_limit(FEW);
+        CHECK_INT(plait_keeper_start(), 0);
+        set_fd_limit(0);
+        for (int i = 0; i < FEW; i++) /* any process will do to take its descriptors */
+            CHECK_INT(plait__keeper_guard(getpid(), watch(getpid())), 0);
+        CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, say_and_stay, NULL, NULL), 0);
+        plait_sleep(PLAIT_FOREVER);
+    }
+    int stays = watch_next();
+    CHECK_INT(kill(owner, SIGKILL), 0);
+    CHECK_INT(waitpid(owner, NULL, 0), owner);
+    await_gone(stays);
 }

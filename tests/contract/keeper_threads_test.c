@@ -12,6 +12,7 @@
 #include <plait/pool.h>
 #include <plait/process.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 
 void test_begin(int *argc, char ***argv)
 {
@@ -217,6 +218,18 @@ TEST(where_sigchld_is_ignored_all_ends_are_told)
     signal(SIGCHLD, SIG_IGN);
     use_both(6);
     CHECK_INT(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+}
+
+/* As pid 1 does: it falls to us, and goes when it has died. */
+TEST(a_host_that_adopts_orphans_has_one_too)
+{
+    CHECK_INT(prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0, 0, 0), 0);
+    have_a_thread();
+    use_both(8);
+    kill_keeper();
+    use_both(8);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG | __WALL), 0); /* there is one, that lives */
+    CHECK_INT(plait__keeper_generation(), 2);
 }
 
 static int count_fds(pid_t pid)

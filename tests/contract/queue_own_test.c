@@ -7,21 +7,10 @@
 
 #include <pthread.h>
 
-static plait_task *start(plait_kind kind, plait_task_fn *fn, void *arg)
-{
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, kind, fn, arg, NULL), 0);
-    return task;
-}
-
 static int end(plait_task *task)
 {
-    plait_outcome outcome = { 0 };
+    plait_outcome outcome = outcome_of(task);
 
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &outcome), 0);
-    plait_task_destroy(task);
     return outcome.kind == PLAIT_RETURNED ? outcome.code : -ECANCELED;
 }
 
@@ -57,7 +46,7 @@ TEST(who_came_first_is_served_first)
     make_own((plait_queue_opts){ 0 });
     for (unsigned i = 0; i < FEW; i++) {
         numbers[i] = i;
-        tasks[i] = start(PLAIT_COROUTINE, get_in_turn, &numbers[i]);
+        tasks[i] = start_of_kind(PLAIT_COROUTINE, get_in_turn, &numbers[i]);
         await_visitors(i + 1);
     }
     for (unsigned char i = 0; i < FEW; i++)
@@ -96,9 +85,9 @@ TEST(who_waits_for_little_room_is_not_held_up_by_who_waits_for_much)
     CHECK_INT(plait_queue_put(queue, bytes, 64, PLAIT_NOWAIT), 0);
     CHECK_INT(plait_queue_borrow(queue, &first, PLAIT_NOWAIT), 448);
     CHECK_INT(plait_queue_borrow(queue, &second, PLAIT_NOWAIT), 448);
-    plait_task *large = start(PLAIT_COROUTINE, put_large_one, NULL);
+    plait_task *large = start_of_kind(PLAIT_COROUTINE, put_large_one, NULL);
     plait_yield();
-    plait_task *small = start(PLAIT_COROUTINE, put_small_one, NULL);
+    plait_task *small = start_of_kind(PLAIT_COROUTINE, put_small_one, NULL);
     await_visitors(2);
     CHECK_INT(plait_queue_get(queue, bytes, sizeof bytes, PLAIT_NOWAIT), 64);
     CHECK_INT(end(small), 0);
@@ -166,7 +155,7 @@ TEST(a_wait_that_nobody_can_end_is_told)
     put_text("x");
     plait_queue *full = queue;
     make_own((plait_queue_opts){ 0 });
-    plait_task *task = start(PLAIT_COROUTINE, wait_for_item, NULL);
+    plait_task *task = start_of_kind(PLAIT_COROUTINE, wait_for_item, NULL);
     CHECK_INT(plait_queue_put(full, "y", 1, PLAIT_FOREVER), -EDEADLK);
     CHECK_INT(plait_queue_put(queue, NULL, 0, PLAIT_NOWAIT), 0);
     CHECK_INT(end(task), 0);
@@ -248,7 +237,8 @@ static void run_crew(plait_kind kind, uintptr_t first)
     plait_task *tasks[EACH];
 
     for (uintptr_t i = 0; i < EACH; i++)
-        tasks[i] = start(kind, i % 2 == 0 ? put_numbers : get_numbers, (void *)(first * EACH + i));
+        tasks[i] =
+            start_of_kind(kind, i % 2 == 0 ? put_numbers : get_numbers, (void *)(first * EACH + i));
     plait_task_join(tasks[0], plait_after_ms(1));
     CHECK_INT(plait_task_terminate(tasks[0]), 0);
     for (uintptr_t i = 0; i < EACH; i += 2)
@@ -275,7 +265,7 @@ static void run_crowd(plait_queue_opts opts)
     n_over = 0;
     memset(seen, 0, sizeof seen);
     for (uintptr_t i = 0; i < CREWS - 1; i++)
-        crews[i] = start(PLAIT_THREAD, run_coroutines, (void *)i);
+        crews[i] = start_of_kind(PLAIT_THREAD, run_coroutines, (void *)i);
     run_crew(PLAIT_THREAD, CREWS - 1);
     for (uintptr_t i = 0; i < CREWS - 1; i++)
         CHECK_INT(end(crews[i]), 0);
@@ -303,7 +293,7 @@ static int wait_at_it(void *arg)
 
 static int start_and_wait(void *arg)
 {
-    plait_task *task = start(PLAIT_COROUTINE, wait_at_it, NULL);
+    plait_task *task = start_of_kind(PLAIT_COROUTINE, wait_at_it, NULL);
 
     wait_at_it(arg);
     return end(task);
@@ -315,7 +305,7 @@ TEST(a_destroy_lets_go_of_threads_and_of_coroutines_elsewhere)
         plait_task *tasks[4];
         make_own((plait_queue_opts){ 0 });
         for (int j = 0; j < 4; j++)
-            tasks[j] = start(PLAIT_THREAD, j % 2 == 0 ? start_and_wait : wait_at_it, NULL);
+            tasks[j] = start_of_kind(PLAIT_THREAD, j % 2 == 0 ? start_and_wait : wait_at_it, NULL);
         await_visitors(6);
         plait_queue_destroy(queue);
         for (int j = 0; j < 4; j++)
@@ -370,7 +360,7 @@ TEST(what_comes_later_is_not_for_a_coroutine_whose_thread_has_ended)
     CHECK_INT(plait_queue_put(queue, "x", 1, PLAIT_NOWAIT), 0);
     CHECK_INT(plait_queue_get(queue, &got, 1, PLAIT_NOWAIT), 1);
     CHECK_INT(got, 'x');
-    task = start(PLAIT_COROUTINE, acquire_one, NULL);
+    task = start_of_kind(PLAIT_COROUTINE, acquire_one, NULL);
     plait_yield();
     CHECK_INT(plait_semaphore_release(&units), 0);
     CHECK_INT(end(task), 0);
@@ -386,7 +376,7 @@ TEST(a_destroy_waits_for_who_looks_again_before_the_first_sleep)
             plait_queue_destroy(queue);
             return;
         }
-        plait_task *task = start(PLAIT_THREAD, wait_at_it, NULL);
+        plait_task *task = start_of_kind(PLAIT_THREAD, wait_at_it, NULL);
         while (__atomic_load_n(&own->lock.home, __ATOMIC_ACQUIRE) != NULL)
             plait_yield();
         while (!plait__mutex_try(&own->lock.mutex)) /* at once, not after a sleep */

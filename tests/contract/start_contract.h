@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "tasks.h"
 
 void test_begin(int *argc, char ***argv)
 {
@@ -85,20 +86,12 @@ static plait_task *start_int(plait_task_fn *fn, int arg)
 
 static plait_outcome join(plait_task *task)
 {
-    plait_outcome end = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    return end;
+    return end_of(task);
 }
 
 static plait_outcome run(plait_task_fn *fn, void *arg)
 {
-    plait_task *task = start(fn, arg);
-    plait_outcome end = join(task);
-
-    plait_task_destroy(task);
-    return end;
+    return outcome_of(start(fn, arg));
 }
 
 static int return_code(void *arg)
@@ -441,6 +434,41 @@ TEST(the_programs_choice_is_that_of_its_tasks)
     CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, return_7, NULL, NULL), 0);
     CHECK_INT(join(task).code, 7);
     plait_task_destroy(task);
+}
+
+static int add_5(const void *in, void *out, void *ctx)
+{
+    (void)ctx;
+    *(int *)out = *(const int *)in + 5;
+    return 0;
+}
+
+static int use_a_pool(void *arg)
+{
+    const int *kind = arg;
+    int number = 37, sum = 0;
+    plait_job job = {
+        .fn = add_5, .in = &number, .in_bytes = sizeof number, .out_bytes = sizeof sum
+    };
+    plait_pool_opts opts = { .workers = 2 };
+    plait_pool *pool = NULL;
+    plait_future *future = NULL;
+
+    CHECK_INT(plait_pool_create(&pool, (plait_kind)*kind, &opts), 0);
+    CHECK_INT(plait_pool_submit(pool, &future, &job, PLAIT_FOREVER), 0);
+    CHECK_INT(plait_future_get(future, &sum, sizeof sum, PLAIT_FOREVER), sizeof sum);
+    plait_future_unref(future);
+    plait_pool_destroy(pool);
+    return sum;
+}
+
+TEST(it_has_pools_and_futures_of_its_own)
+{
+    for (int kind = PLAIT_PROCESS; kind <= PLAIT_COROUTINE; kind++) {
+        plait_task *task = start_int(use_a_pool, kind);
+        CHECK_INT(join(task).code, 42);
+        plait_task_destroy(task);
+    }
 }
 
 /* ---- what it has ---- */

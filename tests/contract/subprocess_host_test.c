@@ -479,6 +479,7 @@ static void exit_beside_starts(bool has_keeper)
         if (has_keeper)
             CHECK_INT(plait_keeper_start(), 0);
         CHECK_INT(pthread_create(&thread, NULL, start_on, NULL), 0);
+        pthread_detach(thread);
         while (n_tried < 3)
             sched_yield();
         exit(last_rc == 0 ? 0 : 1);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "read_gate.h"
+#include "tasks.h"
 
 /* What both sides see, whether they share memory or not. */
 struct board {
@@ -40,20 +41,12 @@ static void prepare(void)
 
 static plait_task *start(plait_task_fn *fn, void *arg)
 {
-    plait_task *task = NULL;
-
-    CHECK_INT(plait_task_start(&task, KIND, fn, arg, NULL), 0);
-    CHECK(task != NULL);
-    return task;
+    return start_of_kind(KIND, fn, arg);
 }
 
 static plait_outcome join(plait_task *task)
 {
-    plait_outcome end = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    return end;
+    return end_of(task);
 }
 
 static int return_code(void *arg)

@@ -17,13 +17,21 @@ static inline plait_task *start_of_kind(plait_kind kind, plait_task_fn *fn, void
     return task;
 }
 
-/* When it has ended; the handle is gone then. */
-static inline plait_outcome outcome_of(plait_task *task)
+/* When it has ended. */
+static inline plait_outcome end_of(plait_task *task)
 {
     plait_outcome outcome = { 0 };
 
     CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
     CHECK_INT(plait_task_outcome(task, &outcome), 0);
+    return outcome;
+}
+
+/* The same; the handle is gone then. */
+static inline plait_outcome outcome_of(plait_task *task)
+{
+    plait_outcome outcome = end_of(task);
+
     plait_task_destroy(task);
     return outcome;
 }

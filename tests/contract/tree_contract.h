@@ -10,6 +10,7 @@
 
 #include <plait.h>
 
+#include "tasks.h"
 #include "test.h"
 
 #include <errno.h>
@@ -79,11 +80,7 @@ static plait_task *start(plait_task_fn *fn, const plait_task_opts *opts)
 
 static plait_outcome join(plait_task *task)
 {
-    plait_outcome end = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &end), 0);
-    return end;
+    return end_of(task);
 }
 
 /* Nobody below is left; now, or never. */
@@ -257,6 +254,28 @@ TEST(when_the_task_has_returned_nothing_of_it_is_left)
     CHECK(end.has_usage && end.peak_kib > 0);
     check_gone_already();
     plait_task_destroy(task);
+}
+
+static int run_and_join(void *arg)
+{
+    plait_task *task = start(leave_a_daemon_and_return, NULL);
+
+    *(int *)arg = join(task).code;
+    plait_task_destroy(task);
+    return 0;
+}
+
+TEST(a_coroutine_starts_one_and_joins_it)
+{
+    plait_task *coroutine = NULL;
+    int code = 0;
+
+    prepare();
+    CHECK_INT(plait_task_start(&coroutine, PLAIT_COROUTINE, run_and_join, &code, NULL), 0);
+    CHECK_INT(join(coroutine).code, 0);
+    CHECK_INT(code, 300);
+    check_gone_already();
+    plait_task_destroy(coroutine);
 }
 
 TEST(who_forks_for_ever_is_ended)

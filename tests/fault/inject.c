@@ -270,14 +270,17 @@ int prctl(int what, ...)
 int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
     va_list rest;
-    int *parent;
+    int *parent, *child;
+    void *tls;
 
     if (fails(KIND_clone, __builtin_return_address(0), false))
         return -1;
     va_start(rest, arg);
-    parent = va_arg(rest, int *);
+    parent = va_arg(rest, int *); /* what was not said is not looked at */
+    tls = va_arg(rest, void *);
+    child = va_arg(rest, int *);
     va_end(rest);
-    return REAL(clone)(fn, stack, flags, arg, parent);
+    return REAL(clone)(fn, stack, flags, arg, parent, tls, child);
 }
 
 static enum kind kind_of_call(long number, long operation)

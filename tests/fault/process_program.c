@@ -1,6 +1,6 @@
 /* What the fault injector lets fail in the starts of processes that begin with options, or that have a
  * guard; by the word spawn or forkserver, and the path of a library, of those that are no forks of this
- * program. SPDX-License-Identifier: MIT
+ * program; and by one word more beside a thread, where the keeper is not one either. SPDX-License-Identifier: MIT
  *
  * Exit status 0: all went as it should. 1: some calls failed, each said on standard error. abort():
  * a call failed without an error's number, or said that it had worked and had not.
@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,14 +170,14 @@ static void run_others(plait_start_method method, const char *library,
     int is_root = getuid() == 0;
     plait_task_opts opts = { .method = method },
                     all = { .method = method, .process = process, .arg_bytes = sizeof is_root },
-                    tree = all;
+                    tree = opts, both = all;
     struct board *board = plait_shared_alloc(sizeof *board);
 
     start_in_library(library, &opts);
-    tree.tree = true;
+    tree.tree = both.tree = true;
     start(look_around, &is_root, &all, NULL, 0);
-    start(look_around, &is_root, &tree, NULL, 0);
-    start(leave_a_daemon, &is_root, &tree, NULL, 0);
+    start(look_around, &is_root, &both, NULL, 0);
+    start(leave_a_daemon, NULL, &tree, NULL, 0);
     start(stand, NULL, &opts, plait_task_terminate, SIGTERM);
     start(stand, NULL, &opts, plait_task_kill, SIGKILL);
     if (!worked("heap", board != NULL ? 0 : -ENOMEM))
@@ -186,6 +187,21 @@ static void run_others(plait_start_method method, const char *library,
         run_board(board, &opts);
     plait_queue_destroy(board->queue);
     plait_shared_free(board);
+}
+
+static void *stand_aside(void *arg)
+{
+    stand(arg);
+    return NULL;
+}
+
+static void begin_others(int argc, char **argv)
+{
+    pthread_t thread;
+
+    worked("init", plait_init(&argc, &argv));
+    if (argc > 3)
+        worked("pthread_create", -pthread_create(&thread, NULL, stand_aside, NULL));
 }
 
 /* ---- both ---- */
@@ -215,7 +231,7 @@ int main(int argc, char **argv)
     plait_task_opts tree = { .tree = true }, threads = { .tree = true, .with_threads = true };
 
     if (is_other) {
-        worked("init", plait_init(&argc, &argv));
+        begin_others(argc, argv);
         run_others(strcmp(argv[1], "spawn") == 0 ? PLAIT_START_SPAWN : PLAIT_START_FORKSERVER,
                    argv[2], &process);
         return n_errors > 0;

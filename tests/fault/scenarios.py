@@ -142,6 +142,8 @@ LIBRARY = [
     Scenario("process", whole=judges_itself, program="fault-process-program", cannot_fail=("fcntl",)),
     *(Scenario(f"process-{method}", method, "{late}", whole=judges_itself, program="fault-process-program",
                cannot_fail=("fcntl",)) for method in ("spawn", "forkserver")),
+    Scenario("process-threads", "forkserver", "{late}", "threads", whole=judges_itself, program="fault-process-program",
+             cannot_fail=("fcntl",)),
     *(shared(f"shared-{part}", part) for part in ("heap", "sync", "queue", "values", "pipe", "select")),
     shared("segment", "segment", "fault-{id}"),
     shared("segment-path", "segment", "{dir}/segment"),
