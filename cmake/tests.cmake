@@ -128,12 +128,11 @@ add_library(pool-late MODULE tests/contract/pool_late.c)
 target_link_libraries(pool-late PRIVATE plait-flags)
 set_target_properties(pool-late PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
 
-# What waits, with a signal every tenth of a millisecond. (tools/check --full does it with what takes longer; a pool's
-# workers have no handler, and would be ended by it.)
+# What waits, with a signal every tenth of a millisecond. (tools/check --full does it with what takes longer.)
 foreach(name barrier condition event held_semaphore lock lock_death once rlock rwlock semaphore shared
         coroutine_threads mixed pipe_coroutine queue_coroutine
         pipe_process pipe_thread pool_map_thread pool_thread queue_death queue_process queue_storm queue_thread
-        lazy_coroutine lazy_thread local process_life process_opts start_forkserver start_spawn subprocess_thread timer)
+        lazy_coroutine lazy_process lazy_thread local process_life process_opts start_forkserver start_spawn subprocess_thread timer)
     plait_register(stress-signals-${name} stress TIMEOUT 120 COMMAND ${CMAKE_COMMAND} -E env PLAIT_EINTR_STORM=1
         PLAIT_START_KILLS=5 $<TARGET_FILE:contract-${name}-test>)
 endforeach()

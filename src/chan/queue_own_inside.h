@@ -72,8 +72,10 @@ struct plait__own_queue {
     struct plait__home_lock lock;
     uint32_t changes;      /* atomic, relaxed, changed with the lock: worth another look */
     uint32_t n_waiting;    /* calls in the lists */
-    uint32_t n_inside;     /* those who will take the lock once more before they leave */
     const uint32_t *later; /* to be woken when the lock is given back */
+    /* those who will take the lock once more before they leave. Not beside n_waiting: a compiler counts
+     * both at once, and the processor waits for the halves, which were stored one by one */
+    uint32_t n_inside;
     bool is_closed, is_dropped, is_destroyed;
     bool is_watched; /* somebody selects, and sleeps */
 

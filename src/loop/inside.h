@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 #include "loop/outside.h"
 #include "loop/poller.h"
+#include "os/rmw.h"
 #include "wait/mutex.h"
 
 /* How the loop sleeps: what a kick has to do. */
@@ -146,10 +147,7 @@ void plait__loop_post(struct plait__loop *loop, struct plait__strand *strand);
 /* Is it parked, and ours to make ready from now on? acq_rel: who woke it before may have left it something */
 static inline bool plait__strand_take(struct plait__strand *strand)
 {
-    uint32_t state = PLAIT__STRAND_PARKED;
-
-    return __atomic_compare_exchange_n(&strand->state, &state, PLAIT__STRAND_RUNS, false,
-                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return plait__rmw_replace(&strand->state, PLAIT__STRAND_PARKED, PLAIT__STRAND_RUNS);
 }
 
 #endif

@@ -75,7 +75,6 @@ static __attribute__((noinline)) int park_until(struct plait__sleeper *sleeper,
 {
     struct plait__strand *self = sleeper->strand;
     struct plait__outside on_stack[FEW], *outsides = on_stack;
-    uint32_t state = PLAIT__STRAND_RUNS;
     int rc;
 
     if (n > FEW && (outsides = malloc(n * sizeof *outsides)) == NULL)
@@ -87,8 +86,7 @@ static __attribute__((noinline)) int park_until(struct plait__sleeper *sleeper,
         PLAIT__ASSERT(plait__heap_push(&self->loop->timers, &self->timer) == 0);
     }
     /* acq_rel: the partner is unpark, which left us something before it said so */
-    if (__atomic_compare_exchange_n(&self->state, &state, PLAIT__STRAND_PARKED, false,
-                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (plait__rmw_replace(&self->state, PLAIT__STRAND_RUNS, PLAIT__STRAND_PARKED)) {
         rc = wait_outside_asked(self, outsides, words, n);
     } else {
         __atomic_store_n(&self->state, PLAIT__STRAND_RUNS, __ATOMIC_RELAXED); /* WOKEN: only we */
@@ -103,12 +101,9 @@ static __attribute__((noinline)) int park_until(struct plait__sleeper *sleeper,
 /* Until an unpark, and nothing else: the way of most coroutines. */
 static int park_for_ever(struct plait__strand *self)
 {
-    uint32_t state = PLAIT__STRAND_RUNS;
-
     self->parked_ns = self->loop->looked_ns;
     /* acq_rel: as in park_until */
-    if (__atomic_compare_exchange_n(&self->state, &state, PLAIT__STRAND_PARKED, false,
-                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    if (plait__rmw_replace(&self->state, PLAIT__STRAND_RUNS, PLAIT__STRAND_PARKED))
         plait__run_others(self);
     else
         __atomic_store_n(&self->state, PLAIT__STRAND_RUNS, __ATOMIC_RELAXED);

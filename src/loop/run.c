@@ -351,7 +351,9 @@ static struct plait__strand *take_next(struct plait__loop *loop)
             !plait__balance_take(loop) && !plait__idle_begin(loop))
             go_to_sleep(loop);
     }
-    plait__balance_is_fed(loop);
+    /* relaxed: only the loop itself makes it hungry */
+    if (__atomic_load_n(&loop->is_hungry, __ATOMIC_RELAXED))
+        plait__balance_is_fed(loop);
     return strand;
 }
 

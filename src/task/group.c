@@ -2,14 +2,15 @@
  * SPDX-License-Identifier: MIT
  */
 #include "task/group.h"
+#include "os/rmw.h"
 #include "wait/wait.h"
 
 #include <limits.h>
 
 void plait__group_add(struct plait__group *group)
 {
-    /* relaxed: the caller will see it, and whoever waits asks after what happened before */
-    __atomic_fetch_add(&group->count, 1, __ATOMIC_RELAXED);
+    /* the caller will see it, and whoever waits asks after what happened before */
+    plait__rmw_add(&group->count, 1);
 }
 
 void plait__group_uncount(struct plait__group *group)
@@ -18,7 +19,7 @@ void plait__group_uncount(struct plait__group *group)
 
     /* acq_rel: the partner is plait__group_count. From the moment that it is 0, nothing of the group
      * but the address of its word may be used. */
-    before = __atomic_fetch_sub(&group->count, 1, __ATOMIC_ACQ_REL);
+    before = plait__rmw_add(&group->count, UINT32_MAX);
     if (before == (PLAIT__GROUP_AWAITED | 1))
         plait__wake_own(&group->count, UINT_MAX);
 }

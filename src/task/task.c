@@ -67,7 +67,7 @@ void plait__task_unref(plait_task *task)
         /* acq_rel, acquire: whoever frees sees what the others did to the task before they let go. Of
          * the only reference there is nobody can make another */
         if (__atomic_load_n(&task->refs, __ATOMIC_ACQUIRE) != 1 &&
-            __atomic_fetch_sub(&task->refs, 1, __ATOMIC_ACQ_REL) != 1)
+            plait__rmw_add(&task->refs, UINT32_MAX) != 1)
             return;
         free_task(task);
         task = parent;
@@ -421,8 +421,7 @@ void plait__task_tell_ended(plait_task *task)
         return;
     }
     /* release: pairs with the acquire in has_ended, so that who sees the end sees the outcome */
-    if (__atomic_exchange_n(&task->state, PLAIT__TASK_ENDED, __ATOMIC_ACQ_REL) ==
-        PLAIT__TASK_AWAITED)
+    if (plait__rmw_exchange(&task->state, PLAIT__TASK_ENDED) == PLAIT__TASK_AWAITED)
         plait__wake_own(&task->state, UINT_MAX);
 }
 
@@ -439,10 +438,25 @@ static uint64_t state_and_refs(uint32_t state, uint32_t refs)
     return made.both;
 }
 
+/* From these to one reference less, and the end. False: they have changed. */
+static bool end_and_unref(plait_task *task, uint32_t state, uint32_t refs)
+{
+    uint64_t before = state_and_refs(state, refs);
+
+    if (plait__has_one_thread()) {
+        task->state = PLAIT__TASK_ENDED;
+        task->refs = refs - 1;
+        return true;
+    }
+    /* acq_rel: as in plait__task_tell_ended and plait__task_unref */
+    return __atomic_compare_exchange_n(&task->state_and_refs, &before,
+                                       state_and_refs(PLAIT__TASK_ENDED, refs - 1), false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 void plait__task_tell_ended_unref(plait_task *task)
 {
     uint32_t state, refs;
-    uint64_t before;
 
     do {
         refs = __atomic_load_n(&task->refs, __ATOMIC_ACQUIRE);
@@ -452,11 +466,7 @@ void plait__task_tell_ended_unref(plait_task *task)
         }
         /* not both at once: a processor waits for two halves that were just stored */
         state = __atomic_load_n(&task->state, __ATOMIC_RELAXED);
-        before = state_and_refs(state, refs);
-        /* acq_rel: as in plait__task_tell_ended and plait__task_unref */
-    } while (!__atomic_compare_exchange_n(&task->state_and_refs, &before,
-                                          state_and_refs(PLAIT__TASK_ENDED, refs - 1), false,
-                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (!end_and_unref(task, state, refs));
     /* the task may be gone, and its word be another's: that one's waiters look again */
     if (state == PLAIT__TASK_AWAITED)
         plait__wake_own(&task->state, UINT_MAX);

@@ -11,6 +11,7 @@
 #define PLAIT__TASK_TASK_H
 
 #include "base/list.h"
+#include "os/rmw.h"
 #include "wait/mutex.h"
 #include "wait/sleeper.h"
 #include <plait/task.h>
@@ -110,9 +111,9 @@ void plait__task_unref(plait_task *task);
 
 static inline void plait__task_ref(plait_task *task)
 {
-    /* relaxed: whoever refs holds one already, there is nothing to order */
+    /* whoever refs holds one already, there is nothing to order */
     if (!task->is_main)
-        __atomic_fetch_add(&task->refs, 1, __ATOMIC_RELAXED);
+        plait__rmw_add(&task->refs, 1);
 }
 
 /* The numbers by which a process is called, "1:2", those of its ancestors first; as many as fit. */

@@ -7,6 +7,8 @@
 #ifndef PLAIT__WAIT_MUTEX_H
 #define PLAIT__WAIT_MUTEX_H
 
+#include "os/rmw.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,11 +22,8 @@ void plait__mutex_wake(struct plait__mutex *mutex);
 /* Has it taken it? It does not wait. */
 static inline bool plait__mutex_try(struct plait__mutex *mutex)
 {
-    uint32_t state = 0;
-
     /* acquire: pairs with the release in unlock, so that we see what the last holder wrote */
-    return __atomic_compare_exchange_n(&mutex->state, &state, 1, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    return plait__rmw_replace(&mutex->state, 0, 1);
 }
 
 static inline void plait__mutex_lock(struct plait__mutex *mutex)
@@ -36,7 +35,7 @@ static inline void plait__mutex_lock(struct plait__mutex *mutex)
 static inline void plait__mutex_unlock(struct plait__mutex *mutex)
 {
     /* release: pairs with the acquire in lock */
-    if (__atomic_exchange_n(&mutex->state, 0, __ATOMIC_RELEASE) == 2)
+    if (plait__rmw_exchange(&mutex->state, 0) == 2)
         plait__mutex_wake(mutex);
 }
 

@@ -67,8 +67,5 @@ void plait_cancel_mask(void)
 
 void plait_cancel_unmask(void)
 {
-    struct plait__sleeper *sleeper = plait__sleeper_current();
-
-    if (sleeper != NULL && sleeper->masks > 0)
-        plait__unmask_cancel();
+    plait__unmask_cancel();
 }

@@ -81,9 +81,10 @@ void plait__mask_cancel(void)
         plait__sleeper_now->masks++;
 }
 
+/* A thread without a sleeper may have got one meanwhile: a loop, by a callback. */
 void plait__unmask_cancel(void)
 {
-    if (plait__sleeper_now != NULL)
+    if (plait__sleeper_now != NULL && plait__sleeper_now->masks > 0)
         plait__sleeper_now->masks--;
 }
 

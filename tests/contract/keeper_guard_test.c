@@ -150,7 +150,7 @@ TEST(coroutines_that_wait_for_a_late_keeper_go_on)
     CHECK_INT(plait_group_join(group, PLAIT_FOREVER), 0);
     CHECK_INT(*n_sent, 2 * MANY);
     plait_group_destroy(group);
-    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(test_waitpid(child, &status, 0), child);
     CHECK_INT(status, 0);
 }
 
@@ -196,6 +196,6 @@ TEST(a_keeper_guards_as_many_as_its_owner_has)
     }
     int stays = watch_next();
     CHECK_INT(kill(owner, SIGKILL), 0);
-    CHECK_INT(waitpid(owner, NULL, 0), owner);
+    CHECK_INT(test_waitpid(owner, NULL, 0), owner);
     await_gone(stays);
 }

@@ -202,7 +202,7 @@ static int set_and_fork(void *arg)
     CHECK(pid >= 0);
     if (pid == 0) /* no sanitizer shall look for leaks in half a program */
         return atexit(leave);
-    CHECK_INT(waitpid(pid, NULL, 0), pid);
+    CHECK_INT(test_waitpid(pid, NULL, 0), pid);
     CHECK_INT(*n_destroyed, 0);
     return 0;
 }

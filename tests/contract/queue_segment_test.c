@@ -421,16 +421,6 @@ static int wait_for_end(void *arg)
     return plait_queue_join(queue, PLAIT_FOREVER);
 }
 
-static int end_of(plait_task *task)
-{
-    plait_outcome outcome = { 0 };
-
-    CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
-    CHECK_INT(plait_task_outcome(task, &outcome), 0);
-    plait_task_destroy(task);
-    return outcome.code;
-}
-
 static void check_told(plait_task_fn *fn, unsigned n_before)
 {
     plait_task *tasks[2] = { NULL, NULL };
@@ -443,7 +433,7 @@ static void check_told(plait_task_fn *fn, unsigned n_before)
     await_visitors(2);
     plait_queue_destroy(queue);
     for (int i = 0; i < 2; i++)
-        CHECK_INT(end_of(tasks[i]), -EPIPE);
+        CHECK_INT(result_of(tasks[i]), -EPIPE);
 }
 
 TEST(threads_that_wait_with_a_handle_are_told_that_it_is_gone)

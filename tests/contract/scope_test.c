@@ -352,6 +352,43 @@ TEST(a_scope_does_not_reach_into_a_mask)
     run_in_all(sleep_masked);
 }
 
+static int do_nothing(const void *in, void *out, void *ctx)
+{
+    (void)in;
+    (void)out;
+    (void)ctx;
+    return 0;
+}
+
+static int return_0(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static void start_coroutine(plait_future *future, void *arg)
+{
+    (void)future;
+    CHECK_INT(plait_go(return_0, NULL), 0);
+    *(int *)arg = 1;
+}
+
+/* A destroy cannot be cut short, and calls back. */
+TEST(a_thread_that_becomes_a_loop_in_a_callback_has_its_scopes_and_masks)
+{
+    int is_called = 0;
+    plait_job job = { .fn = do_nothing, .then = start_coroutine, .then_arg = &is_called };
+    plait_future *future = NULL;
+    plait_pool *pool = NULL;
+
+    CHECK_INT(plait_pool_create(&pool, PLAIT_THREAD, NULL), 0);
+    CHECK_INT(plait_pool_submit(pool, &future, &job, PLAIT_FOREVER), 0);
+    plait_pool_destroy(pool);
+    plait_future_unref(future);
+    CHECK_INT(is_called, 1);
+    CHECK_INT(sleep_masked(NULL), 0);
+}
+
 TEST(a_threads_scope_holds_in_a_forked_child)
 {
     plait_scope scope;

@@ -52,7 +52,7 @@ static void kill_keeper(void)
 
     CHECK(end.fd >= 0);
     CHECK_INT(plait__os_pidfd_signal(end.fd, SIGKILL), 0);
-    CHECK_INT(poll(&end, 1, -1), 1);
+    CHECK_INT(test_poll(&end, 1, -1), 1);
     close(end.fd);
 }
 
@@ -210,7 +210,7 @@ TEST_LIMIT(whoever_is_killed_each_task_ends_and_is_told, 60)
     for (int i = 0; i < rounds(20) || n_returned == 0 || (n_killed < 5 && i < 200); i++) {
         char byte;
         n_returned += run_once();
-        while (read(said[0], &byte, 1) == 1)
+        while (test_read(said[0], &byte, 1) == 1)
             n_killed++;
     }
     CHECK_INT(kill(killer, SIGKILL), 0);

@@ -164,6 +164,8 @@ static void run_board(struct board *board, const plait_task_opts *opts)
         must("what comes is whole", n == sizeof word && strcmp(word, "word") == 0);
 }
 
+static bool beside_thread; /* what it says of trees is said without one */
+
 static void run_others(plait_start_method method, const char *library,
                        const plait_process_opts *process)
 {
@@ -177,7 +179,8 @@ static void run_others(plait_start_method method, const char *library,
     tree.tree = both.tree = true;
     start(look_around, &is_root, &all, NULL, 0);
     start(look_around, &is_root, &both, NULL, 0);
-    start(leave_a_daemon, NULL, &tree, NULL, 0);
+    if (!beside_thread)
+        start(leave_a_daemon, NULL, &tree, NULL, 0);
     start(stand, NULL, &opts, plait_task_terminate, SIGTERM);
     start(stand, NULL, &opts, plait_task_kill, SIGKILL);
     if (!worked("heap", board != NULL ? 0 : -ENOMEM))
@@ -200,7 +203,8 @@ static void begin_others(int argc, char **argv)
     pthread_t thread;
 
     worked("init", plait_init(&argc, &argv));
-    if (argc > 3)
+    beside_thread = argc > 3;
+    if (beside_thread)
         worked("pthread_create", -pthread_create(&thread, NULL, stand_aside, NULL));
 }
 

@@ -112,6 +112,7 @@ static int slowness(void)
 /* ---- PLAIT_EINTR_STORM: a signal without SA_RESTART, ten thousand times a second ---- */
 
 enum {
+    STORM_SIGNAL = SIGURG, /* harmless to who takes the handler back, as the workers of a pool do */
     STORM_US = 100,
     STORM_THREADS = 64,
     STORM_LOOKS = 50 /* signals between two looks at which threads there are */
@@ -131,11 +132,11 @@ static void do_nothing(int number)
  * keeper forks has not inherited the handler either. */
 static void begin_signals(void)
 {
-    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX };
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = STORM_SIGNAL };
     const struct itimerspec often = { { 0, STORM_US * 1000 }, { 0, STORM_US * 1000 } };
     timer_t timer;
 
-    sigaction(SIGRTMAX, &(struct sigaction){ .sa_handler = do_nothing }, NULL);
+    sigaction(STORM_SIGNAL, &(struct sigaction){ .sa_handler = do_nothing }, NULL);
     if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
         timer_settime(timer, 0, &often, NULL) < 0)
         test_fail(__FILE__, __LINE__, "no timer: %s", strerror(errno));
@@ -178,7 +179,7 @@ static void storm_threads(pid_t pid)
     if (n_calls++ % STORM_LOOKS == 0)
         n = list_threads(pid, threads, STORM_THREADS);
     for (size_t i = 0; i < n; i++)
-        syscall(SYS_tgkill, pid, threads[i], SIGRTMAX);
+        syscall(SYS_tgkill, pid, threads[i], STORM_SIGNAL);
 }
 
 /* Waits for a SIGCHLD, as long as is left. False: that is over. */

@@ -30,7 +30,7 @@
 enum {
     STARTS = 240,
     MANY = 5000, /* from here on memory is looked at closely */
-    SLACK_KIB = 64,
+    SLACK_KIB = 128,
     SHORT_SLACK_KIB = 1024,
     /* of the keeper: it looks for the ended ones of those that it guards when there are some */
     KEEPER_FDS = 40,
