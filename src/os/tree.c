@@ -122,15 +122,15 @@ static bool is_own_proc(void)
     return strtol(number, NULL, 10) == getpid();
 }
 
-/* One that forks and ends at once is gone when all have been read, and so is the one that it has
- * forked. A child of ours is therefore stopped at sight: its pid is its own until we reap it. */
-static void stop_child(const struct plait__tree *tree, const struct process *row)
+/* A child of ours that is meant: its pid is its own until we reap it. */
+static bool is_own_child(const struct plait__tree *tree, const struct process *row)
 {
-    if (row->parent == tree->adopter && row->parent == getpid() && tree->env == NULL && !row->dead)
-        kill(row->pid, SIGSTOP);
+    return row->parent == tree->adopter && row->parent == getpid() && tree->env == NULL &&
+           !row->dead;
 }
 
-/* To stop: it is to be killed. */
+/* To stop: it is to be killed. One that forks and ends at once is gone when all have been read, and so
+ * is the one that it has forked: a child of ours is therefore stopped at sight. */
 static int read_table(struct table *table, const struct plait__tree *to_stop)
 {
     DIR *dir = opendir("/proc");
@@ -150,9 +150,11 @@ static int read_table(struct table *table, const struct plait__tree *to_stop)
         if (pid <= 0)
             continue;
         rc = read_process(pid, &row);
-        if (rc == 0 && to_stop != NULL)
-            stop_child(to_stop, &row);
-        rc = rc == 0 ? add_row(table, &row) : rc == -ESRCH ? 0 : rc;
+        if (rc == 0)
+            rc = add_row(table, &row);
+        if (rc == 0 && to_stop != NULL && is_own_child(to_stop, &row))
+            kill(pid, SIGSTOP);
+        rc = rc == -ESRCH ? 0 : rc;
     }
     closedir(dir);
     return rc;
@@ -264,19 +266,23 @@ static void mark(const struct plait__tree *tree, struct table *table)
     }
 }
 
-/* Signals the process only if it is still the one that we saw. 0; -ESRCH: it is gone; -errno. */
+static int signal_pid(pid_t pid, int signal)
+{
+    return kill(pid, signal) < 0 ? -errno : 0;
+}
+
+/* Signals the process only if it is still the one that we saw. 0; -ESRCH: it is gone; -EPERM; another
+ * -errno: it could not be looked at just now. */
 static int signal_row(const struct process *row, int signal)
 {
     struct process now;
     int pidfd = plait__os_pidfd_open(row->pid);
-    int rc = -ESRCH;
+    int rc = read_process(row->pid, &now);
 
-    if (read_process(row->pid, &now) == 0 && now.start == row->start && !now.dead) {
-        /* out of descriptors: by pid, with the smallest possible window */
-        rc = pidfd >= 0                   ? plait__os_pidfd_signal(pidfd, signal)
-             : kill(row->pid, signal) < 0 ? -errno
-                                          : 0;
-    }
+    if (rc == 0 && (now.start != row->start || now.dead))
+        rc = -ESRCH;
+    if (rc == 0) /* out of descriptors: by pid, with the smallest possible window */
+        rc = pidfd >= 0 ? plait__os_pidfd_signal(pidfd, signal) : signal_pid(row->pid, signal);
     if (pidfd >= 0)
         close(pidfd);
     return rc;
@@ -358,7 +364,7 @@ static int stop_round(const struct plait__tree *tree, struct table *table, struc
         if (sent == 0)
             rc = add_row(stopped, row);
         /* who is gone may have left a child behind */
-        is_new = is_new || sent == 0 || sent == -ESRCH;
+        is_new = is_new || sent != -EPERM;
     }
     if (rc == 0 && is_moving && !is_new)
         plait__os_poll(NULL, 0, plait__os_now_ns() + LOOK_AGAIN_NS);
@@ -389,6 +395,15 @@ static void sort_leaves_first(struct table *table)
     qsort(table->rows, table->n, sizeof *table->rows, compare_depths);
 }
 
+/* Whom we have stopped ends only if somebody kills it: out of descriptors its pid is good enough. */
+static bool kill_stopped(const struct process *row)
+{
+    int rc = signal_row(row, SIGKILL);
+
+    return (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM ? signal_pid(row->pid, SIGKILL) : rc) ==
+           0;
+}
+
 int plait__os_tree_kill(const struct plait__tree *tree)
 {
     struct table table = { 0 }, stopped = { 0 };
@@ -403,7 +418,10 @@ int plait__os_tree_kill(const struct plait__tree *tree)
     /* out of memory or out of descriptors: what was stopped is killed all the same */
     sort_leaves_first(&stopped);
     for (size_t i = 0; i < stopped.n; i++)
-        killed += signal_row(&stopped.rows[i], SIGKILL) == 0;
+        killed += kill_stopped(&stopped.rows[i]);
+    for (size_t i = 0; rc < 0 && i < table.n; i++) /* stopped at sight, and not noted any more */
+        if (is_own_child(tree, &table.rows[i]) && !was_stopped(&stopped, &table.rows[i]))
+            killed += kill(table.rows[i].pid, SIGKILL) == 0;
     free(table.rows);
     free(stopped.rows);
     return killed == 0 && rc < 0 ? signal_group(tree, SIGKILL, rc) : killed;

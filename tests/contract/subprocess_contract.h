@@ -307,7 +307,8 @@ CLAIM(a_select_sleeps_though_the_first_of_several_has_ended)
     CHECK_INT(getrusage(RUSAGE_THREAD, &before), 0);
     CHECK_INT(plait_select(&on, 1, PLAIT_FOREVER), 0);
     CHECK_INT(getrusage(RUSAGE_THREAD, &after), 0);
-    CHECK(after.ru_nvcsw - before.ru_nvcsw < 20);
+    if (getenv("PLAIT_EINTR_STORM") == NULL) /* each signal wakes it */
+        CHECK(after.ru_nvcsw - before.ru_nvcsw < 20);
     CHECK_INT(finish(p).code, 0);
 }
 
