@@ -40,7 +40,7 @@ class Suite:
         self.failed.append(title)
         with open(self.log.name, "rb") as log:
             log.seek(start)
-            self.details += log.read().decode(errors="replace").splitlines()[:25]
+            self.details += [line[:200] for line in log.read().decode(errors="replace").splitlines()[:25]]
 
     def build(self, preset, *options, target="all"):
         """Configures and builds a preset. Only a failure counts: a build is no test."""

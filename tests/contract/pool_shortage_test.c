@@ -120,7 +120,8 @@ TEST_LIMIT(what_is_queued_is_lost_when_no_new_keeper_can_be_made_for_long_and_la
     check_square(submit_square(1), 1);
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
     kill_keeper();
-    CHECK_INT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 1, limit.rlim_max }), 0); /* one: to poll */
+    /* one: to poll */
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 1, limit.rlim_max }), 0);
     plait_result result = end_of(submit_square(2));
     CHECK_INT(result.end, PLAIT_JOB_LOST);
     CHECK_INT(result.cause, PLAIT_CAUSE_KEEPER);
