@@ -13,6 +13,7 @@
 #include <plait.h>
 #include <plait/failure.h>
 
+#include "chance.h"
 #include "descriptors.h"
 #include "test.h"
 
@@ -71,26 +72,7 @@ void test_begin(int *argc, char ***argv)
 
 static uint32_t random_below(uint32_t limit)
 {
-    uint64_t mixed = random_state += UINT64_C(0x9E3779B97F4A7C15); /* splitmix64 */
-
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (uint32_t)((mixed ^ mixed >> 31) % limit);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void nap_us(uint32_t us)
-{
-    struct timespec time = { .tv_nsec = (long)us * 1000 };
-
-    nanosleep(&time, NULL);
+    return chance_below(&random_state, limit);
 }
 
 /* ---- the owner ---- */

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "descriptors.h"
 
 enum {
@@ -47,18 +48,7 @@ static struct {
 
 static uint32_t random_below(uint32_t limit)
 {
-    uint64_t mixed = random_state += UINT64_C(0x9E3779B97F4A7C15); /* splitmix64 */
-
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (uint32_t)((mixed ^ mixed >> 31) % limit);
-}
-
-static void nap_us(uint32_t us)
-{
-    struct timespec time = { .tv_nsec = (long)us * 1000 };
-
-    nanosleep(&time, NULL);
+    return chance_below(&random_state, limit);
 }
 
 static long setting(const char *name, long fallback)

@@ -11,6 +11,7 @@
  * two starts of a job overlap, and what the pool counts is what the outcomes were.
  */
 #include "pool_storm.h"
+#include "chance.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -74,11 +75,7 @@ int64_t storm_now_ns(void)
 
 uint32_t storm_random(uint32_t limit)
 {
-    uint64_t mixed = random_state += UINT64_C(0x9E3779B97F4A7C15); /* splitmix64 */
-
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (uint32_t)((mixed ^ mixed >> 31) % limit);
+    return chance_below(&random_state, limit);
 }
 
 void storm_reseed(uint64_t number)

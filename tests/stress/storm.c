@@ -6,6 +6,7 @@
  * choices; the moments themselves belong to the machine.
  */
 #include "storm.h"
+#include "chance.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -125,11 +126,7 @@ uint32_t storm_lives(void)
 
 uint32_t storm_random(uint32_t limit)
 {
-    uint64_t mixed = random_state += UINT64_C(0x9E3779B97F4A7C15); /* splitmix64 */
-
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (uint32_t)((mixed ^ mixed >> 31) % limit);
+    return chance_below(&random_state, limit);
 }
 
 plait_deadline storm_until(void)
