@@ -129,3 +129,36 @@ TEST(no_timer_stands_on_the_time_of_day)
         plait_task_destroy(timer);
     }
 }
+
+static int stand(void *arg)
+{
+    for (;;)
+        pause();
+    return arg != NULL;
+}
+
+void test_begin(int *argc, char ***argv)
+{
+    plait_init(argc, argv);
+}
+
+TEST(no_wait_for_a_process_stands_on_the_time_of_day)
+{
+    const char *const argv[] = { "sleep", "1000", NULL };
+    plait_subprocess *p = NULL;
+
+    for (int method = PLAIT_START_FORK; method <= PLAIT_START_FORKSERVER; method++) {
+        const plait_task_opts opts = { .method = method };
+        plait_task *task = NULL;
+        CHECK_INT(plait_task_start(&task, PLAIT_PROCESS, stand, NULL, &opts), 0);
+        TIMES_OUT(plait_task_join(task, until));
+        CHECK_INT(plait_task_kill(task), 0);
+        CHECK_INT(plait_task_join(task, PLAIT_FOREVER), 0);
+        plait_task_destroy(task);
+    }
+    CHECK_INT(plait_subprocess_start(&p, argv, NULL), 0);
+    TIMES_OUT(plait_subprocess_wait(p, until));
+    CHECK_INT(plait_subprocess_kill(p), 0);
+    CHECK_INT(plait_subprocess_wait(p, PLAIT_FOREVER), 0);
+    plait_subprocess_destroy(p);
+}

@@ -20,10 +20,10 @@ static int start_join(void)
 
 int main(int argc, char **argv)
 {
-    static const struct bench_case cases[] = { { "process/start-join", start_join } };
+    static char scenario[] = "process/start-join";
+    static const struct bench_case cases[] = { { scenario, start_join } };
 
     if (argc == 4 && strcmp(argv[1], "small") == 0)
-        return bench_main(3, (char *[]){ argv[0], (char *)cases[0].scenario, argv[3], NULL }, cases,
-                          1);
+        return bench_main(3, (char *[]){ argv[0], scenario, argv[3], NULL }, cases, 1);
     return bench_main(argc, argv, cases, 1);
 }
