@@ -228,7 +228,8 @@ def scenarios(build):
     few = {name.replace(":", "-"): 0.01 for name in ["st", *co_pythons]}  # for the others can't, or take too long
     fewer = {"boost-fiber": 0.02, "st": 0.1, "python-gevent": 0.02, "python-asyncio": 0.1, "python-uvloop": 0.1}
     co_goals = {
-        "switch": [("plait", ["boost-context", "ucontext", *co_peers], 1, "the rate of the best peer")],
+        "switch": [("plait", ["boost-context", "ucontext", *co_peers], 1, "the rate of the best peer"),
+                   ("limit-switch", ["boost-context", "ucontext"], 1, "plait's switch alone: the rate of the best one alone")],
         "start": [("plait", 1e9 / 60, 1, "60 ns at most"), ("plait", co_peers, 1, "the rate of the best peer")],
         "hop": [("plait-private", 1e9 / 60, 1, "60 ns at most")],
         "skynet": [("plait", ["go"], 2, "at most half of Go's time")],
