@@ -1,6 +1,7 @@
 /* What a new process sets up for itself: the caller's half.
  * SPDX-License-Identifier: MIT
  */
+#include "base/opts.h"
 #include "os/child.h"
 #include "os/fd.h"
 #include "os/probe.h"
@@ -294,15 +295,6 @@ static bool has_arrays(const plait_process_opts *opts)
            (opts->n_cpus == 0 || opts->cpus != NULL);
 }
 
-static bool is_known(const plait_process_opts *opts)
-{
-    uint64_t unknown = 0;
-
-    for (size_t i = 0; i < sizeof opts->spare / sizeof *opts->spare; i++)
-        unknown |= opts->spare[i];
-    return unknown == 0;
-}
-
 int plait__child_plan_make(struct plait__child_plan *ret, const plait_process_opts *opts,
                            const char **ret_step)
 {
@@ -314,14 +306,15 @@ int plait__child_plan_make(struct plait__child_plan *ret, const plait_process_op
         { plan_other_fds, "close" },  { plan_user, "user" },     { plan_standard_fds, "dup2" },
     };
 
-    int rc = 0;
+    int rc;
 
     *ret = (struct plait__child_plan){ .setup = { .directory = opts->directory,
                                                   .new_group = opts->new_group,
                                                   .new_session = opts->new_session } };
     *ret_step = "options";
-    if (!is_known(opts))
-        return -E2BIG;
+    rc = plait__opts_copy(ret, 0, opts->spare, sizeof opts->spare); /* nothing there is known */
+    if (rc < 0)
+        return rc;
     if (!has_arrays(opts))
         return -EINVAL;
     for (size_t i = 0; rc == 0 && i < sizeof steps / sizeof *steps; i++) {

@@ -4,43 +4,7 @@
 #ifndef PLAIT__OS_CONTEXT_X86_64_H
 #define PLAIT__OS_CONTEXT_X86_64_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-struct plait__context;
-
-/* The assembly knows the order of these. */
-struct plait__context_cpu {
-    void *sp;
-    void *ip; /* where it goes on */
-    void *fp;
-    void *bp; /* the base pointer of a frame that is aligned more strictly */
-};
-
-/* At the top of a new stack. */
-struct first_call {
-    struct plait__context *(*fn)(void *arg);
-    void *arg;
-};
-
-/* Where a context begins and ends: the stack pointer is at a struct first_call. Nobody called it:
- * unwinders stop here. What fn returns begins with a struct plait__context_cpu. */
-void plait__context_entry(void);
-
-/* fn(arg) begins on that stack. */
-static inline void plait__context_prepare(struct plait__context_cpu *ret, void *low, size_t bytes,
-                                          struct plait__context *(*fn)(void *arg), void *arg)
-{
-    uintptr_t top = ((uintptr_t)low + bytes) & ~(uintptr_t)15;
-    struct first_call *first = (struct first_call *)(top - sizeof *first);
-
-    *first = (struct first_call){ .fn = fn, .arg = arg };
-    *ret =
-        (struct plait__context_cpu){ .sp = first, .ip = (void *)(uintptr_t)plait__context_entry };
-}
-
-/* Up to max return addresses, the innermost first: how many. */
-int plait__context_trace(const struct plait__context_cpu *parked, void **ret, int max);
+#include "os/context_jump.h"
 
 #ifdef __AVX512F__
 #    define PLAIT__CONTEXT_AVX512                                                                  \

@@ -251,15 +251,14 @@ static bool changes_user(const struct child *child)
 static bool begin_change(void)
 {
     static const struct timespec moment = { .tv_nsec = 100 * 1000 };
-    pid_t self = getpid(), none = 0;
+    pid_t self = getpid(), holder = 0;
 
-    while (!__atomic_compare_exchange_n(&protected, &none, self, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
-        if (none == self)
+    while (!__atomic_compare_exchange_n(&protected, &holder, self, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+        if (holder == self) { /* else the parent's thread, which is not here: take it over */
             nanosleep(&moment, NULL);
-        none =
-            none == self ? 0 : none; /* else the parent's thread, which is not here: take it over */
-    }
+            holder = 0;
+        }
     return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
 }
 

@@ -43,10 +43,7 @@ struct plait__command_end {
     bool timed_out;
 };
 
-/* Makes sure that there is a keeper. Beside other threads it is the program again, up to plait_init;
- * PLAIT_ETHREADS: that was not called. -errno. From any thread. */
-int plait__keeper_start(void);
-/* The same of one that is a fork of this process, if there is none yet. */
+/* As plait_keeper_start, but one that is made must be a fork of this process. */
 int plait__keeper_start_forked(void);
 /* Is there one, as far as we know? */
 bool plait__keeper_is_there(void);

@@ -202,7 +202,7 @@ int plait__keeper_need_forked(void)
     return n > 1 ? PLAIT_ETHREADS : plait__keeper_need();
 }
 
-int plait__keeper_start(void)
+int plait_keeper_start(void)
 {
     int rc;
 
@@ -220,9 +220,4 @@ int plait__keeper_start_forked(void)
     rc = plait__keeper_need_forked();
     plait__mutex_unlock(&plait__keeper.lock);
     return rc;
-}
-
-int plait_keeper_start(void)
-{
-    return plait__keeper_start();
 }

@@ -15,6 +15,7 @@
 #include "task/verdict.h"
 
 #include <plait/error.h>
+#include <plait/init.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -220,7 +221,7 @@ int plait__process_start(plait_task *task, const plait_task_opts *opts)
     if (rc == 0 && opts->tree)
         plait__member_join();
     else if (rc == 0)
-        rc = plait__keeper_start();
+        rc = plait_keeper_start();
     if (rc == 0)
         rc = plait__verdict_take(&task->verdict);
     if (rc < 0)

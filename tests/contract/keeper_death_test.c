@@ -249,7 +249,7 @@ TEST(a_command_that_meets_a_dead_keeper_is_refused_until_the_owner_has_heard)
     struct plait__command command = {
         .id = 1, .file = "true", .argv = argv, .n_argv = 1, .fds = { nothing, nothing, nothing }
     };
-    CHECK_INT(plait__keeper_start(), 0);
+    CHECK_INT(plait_keeper_start(), 0);
     kill_keeper();
     CHECK_INT(plait__keeper_run(&command, PLAIT_FOREVER), PLAIT_EKEEPER);
     CHECK_INT(plait__keeper_next(&end, PLAIT_FOREVER), PLAIT_EKEEPER);

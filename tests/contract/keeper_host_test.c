@@ -150,7 +150,7 @@ TEST(what_a_terminal_sends_to_the_whole_group_does_not_end_the_keeper)
                                    SIGTTIN, SIGTTOU, SIGPIPE, SIGUSR1, SIGUSR2 };
 
     prepare();
-    CHECK_INT(plait__keeper_start(), 0);
+    CHECK_INT(plait_keeper_start(), 0);
     pid_t keeper = plait__keeper_pid();
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         CHECK_INT(kill(keeper, signals[i]), 0);

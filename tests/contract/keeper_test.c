@@ -276,7 +276,7 @@ TEST(while_all_is_paused_time_stands_still)
     struct plait__command_end end;
 
     prepare();
-    CHECK_INT(plait__keeper_start(), 0);
+    CHECK_INT(plait_keeper_start(), 0);
     plait_deadline far = plait_after_ms(1000000);
     run("exec sleep 60", (struct plait__command){
                              .id = 1, .timeout_ns = TIMEOUT_MS * MS, .kill_after_ns = 5000 * MS });
@@ -332,7 +332,7 @@ TEST(to_stop_all_when_nothing_runs_is_over_at_once)
     struct plait__command_end end;
 
     prepare();
-    CHECK_INT(plait__keeper_start(), 0);
+    CHECK_INT(plait_keeper_start(), 0);
     CHECK_INT(plait__keeper_stop_all(60000 * MS), 0);
     CHECK_INT(plait__keeper_next(&end, PLAIT_FOREVER), 0);
 }

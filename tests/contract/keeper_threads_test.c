@@ -7,6 +7,7 @@
 #include "keeper.h"
 
 #include "child.h"
+#include "last_said.h"
 
 #include <dirent.h>
 #include <plait/pool.h>
@@ -159,15 +160,6 @@ TEST(it_runs_commands_too)
     run("echo $KEEPER_TEST $PLAIT_SPAWN.; exit 3", (struct plait__command){ .id = 1 });
     CHECK_STR(next_line(), "there .");
     CHECK_INT(next_end().death.status, 3);
-}
-
-static char last_said[256]; /* of plait's log */
-
-static void keep_last(plait_log_level level, const char *message, void *arg)
-{
-    (void)level;
-    (void)arg;
-    snprintf(last_said, sizeof last_said, "%s", message);
 }
 
 TEST(a_step_that_fails_in_its_child_has_its_name)

@@ -6,6 +6,8 @@
 #ifndef PLAIT_TESTS_START_OPTIONS_H
 #define PLAIT_TESTS_START_OPTIONS_H
 
+#include "last_said.h"
+
 /* ---- what it is given ---- */
 
 static int add(void *arg)
@@ -194,15 +196,6 @@ static int start_with(const plait_process_opts *process)
 
     CHECK((task != NULL) == (rc == 0));
     return rc;
-}
-
-static char last_said[256]; /* of plait's log */
-
-static void keep_last(plait_log_level level, const char *message, void *arg)
-{
-    (void)level;
-    (void)arg;
-    snprintf(last_said, sizeof last_said, "%s", message);
 }
 
 TEST(the_log_names_the_step_that_failed)
